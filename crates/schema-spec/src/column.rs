@@ -122,14 +122,22 @@ impl FieldSpec {
     /// **Errors**: [`Error::InvalidColumnName`].
     pub fn required(name: &str, column_type: ColumnType) -> Result<Self, Error> {
         let name = ColumnName::try_new(name)?;
-        Ok(Self { name, column_type, nullable: false, semantic: None })
+        Ok(Self {
+            name,
+            column_type,
+            nullable: false,
+            semantic: None,
+        })
     }
 
     /// A field that may be null.
     ///
     /// **Errors**: [`Error::InvalidColumnName`].
     pub fn nullable(name: &str, column_type: ColumnType) -> Result<Self, Error> {
-        Ok(Self { nullable: true, ..Self::required(name, column_type)? })
+        Ok(Self {
+            nullable: true,
+            ..Self::required(name, column_type)?
+        })
     }
 
     /// The same field with a meaning.
@@ -227,7 +235,11 @@ impl ColumnSpec {
     pub fn required(name: &str, column_type: ColumnType) -> Result<Self, Error> {
         check_decimals(&column_type)?;
         let field = FieldSpec::required(name, column_type)?;
-        Ok(Self { field, default: None, doc: String::new() })
+        Ok(Self {
+            field,
+            default: None,
+            doc: String::new(),
+        })
     }
 
     /// A column that may be null.
@@ -322,13 +334,16 @@ fn check_decimals(column_type: &ColumnType) -> Result<(), Error> {
             if valid {
                 Ok(())
             } else {
-                Err(Error::InvalidDecimal { precision: *precision, scale: *scale })
+                Err(Error::InvalidDecimal {
+                    precision: *precision,
+                    scale: *scale,
+                })
             }
         }
         ColumnType::List(element) => check_decimals(element.column_type()),
-        ColumnType::Struct(fields) => {
-            fields.iter().try_for_each(|field| check_decimals(field.column_type()))
-        }
+        ColumnType::Struct(fields) => fields
+            .iter()
+            .try_for_each(|field| check_decimals(field.column_type())),
         ColumnType::Map { key, value } => {
             check_decimals(key)?;
             check_decimals(value.column_type())

@@ -9,7 +9,9 @@ use crate::{ColumnName, DatasetName};
 #[non_exhaustive]
 pub enum Error {
     /// A dataset name is not `stage.table` in lower case.
-    #[error("dataset name `{found}` is not of the form `stage.table` (lower-case letters, digits and `_`)")]
+    #[error(
+        "dataset name `{found}` is not of the form `stage.table` (lower-case letters, digits and `_`)"
+    )]
     InvalidDatasetName {
         /// The text that was given.
         found: String,
@@ -77,7 +79,9 @@ pub enum Error {
         found: DataType,
     },
     /// A decimal whose precision or scale is out of range.
-    #[error("decimal({precision}, {scale}) is out of range: 1 <= precision <= 38 and 0 <= scale <= precision")]
+    #[error(
+        "decimal({precision}, {scale}) is out of range: 1 <= precision <= 38 and 0 <= scale <= precision"
+    )]
     InvalidDecimal {
         /// Digits in all.
         precision: u8,
@@ -112,7 +116,9 @@ impl Error {
                 }
                 DataType::UInt64 => Some("cast it to Int64 or decimal(20, 0)".to_owned()),
                 DataType::Null => Some("declare the type that the column will have".to_owned()),
-                DataType::Timestamp(..) => Some("cast it to microseconds, in UTC or without a zone".to_owned()),
+                DataType::Timestamp(..) => {
+                    Some("cast it to microseconds, in UTC or without a zone".to_owned())
+                }
                 _ => None,
             },
             _ => None,

@@ -26,10 +26,15 @@ impl DatasetName {
     ///
     /// **Errors**: [`Error::InvalidDatasetName`].
     pub fn try_new(text: &str) -> Result<Self, Error> {
-        let refuse = || Error::InvalidDatasetName { found: text.to_owned() };
+        let refuse = || Error::InvalidDatasetName {
+            found: text.to_owned(),
+        };
         let (stage, table) = text.split_once('.').ok_or_else(refuse)?;
         if is_lower_identifier(stage) && is_lower_identifier(table) {
-            Ok(Self { text: text.to_owned(), dot: stage.len() })
+            Ok(Self {
+                text: text.to_owned(),
+                dot: stage.len(),
+            })
         } else {
             Err(refuse())
         }
@@ -79,8 +84,12 @@ impl ColumnName {
     ///
     /// **Errors**: [`Error::InvalidColumnName`], which says what rule is broken.
     pub fn try_new(text: &str) -> Result<Self, Error> {
-        let refuse =
-            |reason| Err(Error::InvalidColumnName { found: text.to_owned(), reason });
+        let refuse = |reason| {
+            Err(Error::InvalidColumnName {
+                found: text.to_owned(),
+                reason,
+            })
+        };
         let mut chars = text.chars();
         match chars.next() {
             None => return refuse("it is empty"),
@@ -122,7 +131,9 @@ impl fmt::Debug for ColumnName {
 fn is_lower_identifier(text: &str) -> bool {
     text.len() <= 64
         && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 #[cfg(test)]
@@ -145,7 +156,16 @@ mod tests {
     #[test]
     fn column_names_that_some_reader_refuses_are_refused_here() {
         check(
-            &["node_id", "_x", "1st", "a b", "a.b", "", "é", "_Commit_Version"],
+            &[
+                "node_id",
+                "_x",
+                "1st",
+                "a b",
+                "a.b",
+                "",
+                "é",
+                "_Commit_Version",
+            ],
             &expect![[r"
                 node_id: ok
                 _x: ok
@@ -160,7 +180,9 @@ mod tests {
 
     #[test]
     fn dataset_names_cannot_leave_their_folder() {
-        for name in ["nodes", "a.b.c", "../x.y", "A.b", "a.", ".b", "a.b/c", "a b.c"] {
+        for name in [
+            "nodes", "a.b.c", "../x.y", "A.b", "a.", ".b", "a.b/c", "a b.c",
+        ] {
             assert!(DatasetName::try_new(name).is_err(), "{name}");
         }
     }
