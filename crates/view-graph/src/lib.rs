@@ -1,1 +1,5 @@
-//! placeholder
+//! Views as values.
+
+mod view;
+
+pub use view::{Materialization, View};
