@@ -1,1 +1,47 @@
-//! placeholder
+//! Opens datasets: the one way in which a stored table becomes a relation that a query can name.
+//!
+//! | question | answer |
+//! |---|---|
+//! | where does a dataset lie? | [`Lake`], [`TableLocation`] |
+//! | which version is read, and what stands for its rows? | [`open_table`], [`OpenTable::pin`] |
+//! | how are its rows read without the wrong answers of the engines below? | [`GuardedScan`] |
+//! | how does a stored schema become the declared one? | [`AlignmentPlan`] |
+//! | what session do queries run in? | [`SessionSpec`], [`Catalog`] |
+//!
+//! Knows: Delta tables, DataFusion's sessions and table providers. Does not know: writing, views, artifacts, clocks.
+//!
+//! A table is read through a pinned version and as its contract declares it:
+//!
+//! ```
+//! use ossature_registry::{Lake, SessionSpec};
+//! use ossature_schema_spec::DatasetName;
+//!
+//! let lake = Lake::try_new("memory:///lake")?;
+//! let location = lake.location(&DatasetName::try_new("cpg.cpg_nodes")?)?;
+//! assert_eq!(location.url().as_str(), "memory:///lake/cpg/cpg_nodes/");
+//! let session = SessionSpec::default().build()?;
+//! assert!(session.catalog("lake").is_some());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod align;
+mod commit;
+mod dataset;
+mod error;
+mod files;
+mod foreign;
+mod guard;
+mod location;
+mod open;
+mod scan;
+mod session;
+
+pub use align::{AlignmentPlan, ColumnAlignment};
+pub use commit::{COMMIT_KEY_PREFIX, CommitFacts, OrderingClaim, commit_keys};
+pub use dataset::{Catalog, Dataset, ScanFacts, ScanMode, open_dataset};
+pub use error::Error;
+pub use foreign::ForeignScan;
+pub use location::{Lake, TableLocation};
+pub use open::{OpenTable, open_table};
+pub use scan::GuardedScan;
+pub use session::{CATALOG, SessionSpec};

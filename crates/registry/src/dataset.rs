@@ -1,0 +1,217 @@
+//! A dataset, opened at a pin and aligned to its contract, as a relation of a session.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::common::TableReference;
+use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::prelude::SessionContext;
+use ossature_schema_spec::{DatasetName, DatasetSpec, SortKey, TablePin, Version};
+
+use crate::{
+    AlignmentPlan, CATALOG, Error, ForeignScan, GuardedScan, OpenTable, TableLocation, open_table,
+};
+
+/// Who reads the files of a dataset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ScanMode {
+    /// The guarded scan: our writer made the pinned commit.
+    Direct,
+    /// delta-rs, behind guards: somebody else made it.
+    Delegated,
+}
+
+/// What was decided when a dataset was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanFacts {
+    /// The dataset and the version that is read.
+    pub pin: TablePin,
+    /// Where the table lies, without secrets.
+    pub location: String,
+    /// Who reads the files.
+    pub mode: ScanMode,
+    /// The order that scans declare; empty when none was proven.
+    pub order: Vec<SortKey>,
+    /// How the stored columns become the declared ones.
+    pub alignment: AlignmentPlan,
+    /// Files of the version, where the scan lists them itself.
+    pub files: Option<usize>,
+    /// Bytes of those files.
+    pub bytes: Option<u64>,
+    /// Rows in those files.
+    pub rows: Option<usize>,
+}
+
+/// An opened dataset.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    contract: DatasetSpec,
+    provider: Arc<dyn TableProvider>,
+    facts: ScanFacts,
+}
+
+impl Dataset {
+    /// What was decided when it was opened.
+    pub fn facts(&self) -> &ScanFacts {
+        &self.facts
+    }
+
+    /// The relation: a scan, or a projection on top of one.
+    pub fn provider(&self) -> Arc<dyn TableProvider> {
+        Arc::clone(&self.provider)
+    }
+
+    /// The contract that it meets.
+    pub fn contract(&self) -> &DatasetSpec {
+        &self.contract
+    }
+}
+
+/// Opens a dataset at `version`, or at the newest one.
+///
+/// **Errors**: those of [`open_table`], and [`Error::Unalignable`] when the stored columns cannot be read as declared.
+pub async fn open_dataset(
+    contract: &DatasetSpec,
+    location: &TableLocation,
+    version: Option<Version>,
+) -> Result<Dataset, Error> {
+    let open = open_table(location, version).await?;
+    let pin = open.pin(contract.name())?;
+    let (scan, mut facts) = open_scan(contract, &open, pin)?;
+    let provider = if facts.alignment.is_identity() {
+        scan
+    } else {
+        // An alignment may compute a key anew, so that the stored order says nothing of it.
+        let kept = |key: &&SortKey| {
+            facts.alignment.columns().any(|(name, alignment)| {
+                *name == key.column && *alignment == crate::ColumnAlignment::Pass
+            })
+        };
+        facts.order = facts.order.iter().take_while(kept).cloned().collect();
+        align(contract, scan, &facts.alignment)?
+    };
+    Ok(Dataset {
+        contract: contract.clone(),
+        provider,
+        facts,
+    })
+}
+
+fn open_scan(
+    contract: &DatasetSpec,
+    open: &OpenTable,
+    pin: TablePin,
+) -> Result<(Arc<dyn TableProvider>, ScanFacts), Error> {
+    let location = open.location().to_string();
+    if open.commit().ours {
+        let scan = GuardedScan::try_new(open)?;
+        let facts = ScanFacts {
+            pin,
+            location,
+            mode: ScanMode::Direct,
+            order: scan
+                .order()
+                .map(|claim| claim.keys().to_vec())
+                .unwrap_or_default(),
+            alignment: AlignmentPlan::try_new(contract, &scan.schema())?,
+            files: Some(scan.files()),
+            bytes: Some(scan.bytes()),
+            rows: scan.rows(),
+        };
+        Ok((Arc::new(scan), facts))
+    } else {
+        let scan = ForeignScan::try_new(open)?;
+        let facts = ScanFacts {
+            pin,
+            location,
+            mode: ScanMode::Delegated,
+            order: Vec::new(),
+            alignment: AlignmentPlan::try_new(contract, &scan.schema())?,
+            files: None,
+            bytes: None,
+            rows: None,
+        };
+        Ok((Arc::new(scan), facts))
+    }
+}
+
+fn align(
+    contract: &DatasetSpec,
+    scan: Arc<dyn TableProvider>,
+    alignment: &AlignmentPlan,
+) -> Result<Arc<dyn TableProvider>, Error> {
+    let plan = LogicalPlanBuilder::scan(
+        table_reference(contract.name()),
+        provider_as_source(scan),
+        None,
+    )
+    .and_then(|builder| builder.project(alignment.expressions()))
+    .and_then(LogicalPlanBuilder::build)
+    .map_err(Error::engine("aligning a dataset to its contract"))?;
+    Ok(Arc::new(ViewTable::new(plan, None)))
+}
+
+fn table_reference(name: &DatasetName) -> TableReference {
+    TableReference::full(CATALOG, name.stage(), name.table())
+}
+
+/// The datasets of one session, each at one version.
+#[derive(Clone)]
+pub struct Catalog {
+    session: SessionContext,
+    pins: BTreeMap<DatasetName, TablePin>,
+}
+
+impl std::fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Catalog")
+            .field("pins", &self.pins)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Catalog {
+    /// A catalog of nothing, in a session that [`SessionSpec::build`](crate::SessionSpec::build) made.
+    pub fn new(session: SessionContext) -> Self {
+        Self {
+            session,
+            pins: BTreeMap::new(),
+        }
+    }
+
+    /// The session.
+    pub fn session(&self) -> &SessionContext {
+        &self.session
+    }
+
+    /// The versions at which the datasets are read.
+    pub fn pins(&self) -> &BTreeMap<DatasetName, TablePin> {
+        &self.pins
+    }
+
+    /// Makes a dataset nameable in SQL as `stage.table`.
+    ///
+    /// **Errors**: [`Error::ConflictingPins`] when the dataset is there at another version or of another table.
+    pub fn register(&mut self, dataset: &Dataset) -> Result<(), Error> {
+        let pin = &dataset.facts.pin;
+        if let Some(registered) = self.pins.get(&pin.dataset) {
+            return if registered == pin {
+                Ok(())
+            } else {
+                Err(Error::ConflictingPins {
+                    dataset: pin.dataset.clone(),
+                    registered: registered.version,
+                    wanted: pin.version,
+                })
+            };
+        }
+        self.session
+            .register_table(table_reference(&pin.dataset), dataset.provider())
+            .map_err(Error::engine("registering a dataset"))?;
+        self.pins.insert(pin.dataset.clone(), pin.clone());
+        Ok(())
+    }
+}

@@ -1,0 +1,138 @@
+//! Why a dataset cannot be opened.
+
+use datafusion::error::DataFusionError;
+use deltalake_core::DeltaTableError;
+use ossature_schema_spec::{Change, DatasetName, Version};
+
+/// Why a dataset cannot be opened, or a session cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The lake's location is neither a folder nor a URL.
+    #[error("`{found}` is neither a folder nor the URL of one: {reason}")]
+    InvalidLocation {
+        /// The text that was given.
+        found: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There is no Delta table.
+    #[error("there is no table at {location}")]
+    NoTable {
+        /// Where it was looked for.
+        location: String,
+    },
+    /// The table has no such version.
+    #[error("the table at {location} has no version {wanted}; its newest is {newest}")]
+    NoVersion {
+        /// The table.
+        location: String,
+        /// The version that was asked for.
+        wanted: u64,
+        /// The newest version there is.
+        newest: u64,
+    },
+    /// The version that was read is not the one that was asked for.
+    #[error("asked for {wanted} of {location}, got {found}")]
+    WrongVersion {
+        /// The table.
+        location: String,
+        /// The version that was asked for.
+        wanted: Version,
+        /// The version that was loaded.
+        found: Version,
+    },
+    /// The stored columns cannot be read as the contract declares them.
+    #[error("`{dataset}` cannot be read as declared:{}", list(changes))]
+    Unalignable {
+        /// The dataset.
+        dataset: DatasetName,
+        /// Every difference that no projection settles.
+        changes: Vec<Change>,
+    },
+    /// A dataset was opened at two versions in one session.
+    #[error("`{dataset}` is already registered at {registered}; it cannot be read at {wanted} too")]
+    ConflictingPins {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The version in the session.
+        registered: Version,
+        /// The version that was asked for.
+        wanted: Version,
+    },
+    /// The statistics or the commit of a table that our writer wrote cannot be understood.
+    #[error("{what} of {location} cannot be understood: {reason}")]
+    Corrupt {
+        /// Which part.
+        what: &'static str,
+        /// The table.
+        location: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The Delta runtime failed.
+    #[error("while {doing}")]
+    Delta {
+        /// What was being done.
+        doing: &'static str,
+        /// The failure.
+        source: Box<DeltaTableError>,
+    },
+    /// The query engine failed.
+    #[error("while {doing}")]
+    Engine {
+        /// What was being done.
+        doing: &'static str,
+        /// The failure.
+        source: Box<DataFusionError>,
+    },
+}
+
+impl Error {
+    /// A stable identifier of the variant, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidLocation { .. } => "invalid_location",
+            Self::NoTable { .. } => "no_table",
+            Self::NoVersion { .. } => "no_version",
+            Self::WrongVersion { .. } => "wrong_version",
+            Self::Unalignable { .. } => "unalignable",
+            Self::ConflictingPins { .. } => "conflicting_pins",
+            Self::Corrupt { .. } => "corrupt_table",
+            Self::Delta { .. } => "delta_failure",
+            Self::Engine { .. } => "engine_failure",
+        }
+    }
+
+    /// What to do about it, where there is one thing to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoTable { .. } => Some("build the lake first".to_owned()),
+            Self::NoVersion { newest, .. } => Some(format!("ask for 0 to {newest}")),
+            Self::Unalignable { .. } => {
+                Some("write the table anew under the present contract".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn delta(doing: &'static str) -> impl FnOnce(DeltaTableError) -> Self {
+        move |source| Self::Delta {
+            doing,
+            source: Box::new(source),
+        }
+    }
+
+    pub(crate) fn engine(doing: &'static str) -> impl FnOnce(DataFusionError) -> Self {
+        move |source| Self::Engine {
+            doing,
+            source: Box::new(source),
+        }
+    }
+}
+
+fn list(changes: &[Change]) -> String {
+    changes
+        .iter()
+        .fold(String::new(), |text, change| format!("{text}\n  {change}"))
+}

@@ -1,0 +1,130 @@
+//! Opening a table at one version, and only at that one.
+
+use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use ossature_schema_spec::{DatasetName, PinIdentity, TablePin, Version};
+
+use crate::{CommitFacts, Error, TableLocation};
+
+/// A table, loaded at a version.
+#[derive(Debug, Clone)]
+pub struct OpenTable {
+    location: TableLocation,
+    table: DeltaTable,
+    version: Version,
+    commit: CommitFacts,
+}
+
+impl OpenTable {
+    /// Where it lies.
+    pub fn location(&self) -> &TableLocation {
+        &self.location
+    }
+
+    /// The loaded table.
+    pub fn table(&self) -> &DeltaTable {
+        &self.table
+    }
+
+    /// The version.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// What the commit of that version says.
+    pub fn commit(&self) -> &CommitFacts {
+        &self.commit
+    }
+
+    /// The pin under which a dataset reads it.
+    ///
+    /// **Errors**: [`Error::Delta`] when the snapshot is gone, which cannot happen after [`open_table`].
+    pub fn pin(&self, dataset: &DatasetName) -> Result<TablePin, Error> {
+        let snapshot = self
+            .table
+            .snapshot()
+            .map_err(Error::delta("reading the table's id"))?;
+        Ok(TablePin {
+            dataset: dataset.clone(),
+            table_id: snapshot.metadata().id().to_owned(),
+            version: self.version,
+            identity: match self.commit.content {
+                Some(content) => PinIdentity::Content(content),
+                None => PinIdentity::TableVersion,
+            },
+        })
+    }
+}
+
+/// Opens the table at `location`, at `version` or at the newest one.
+///
+/// **Determinism**: with a version, the rows are the same for ever; without, the newest version is resolved once,
+/// here, and is part of the result.
+///
+/// **Errors**: [`Error::NoTable`], [`Error::NoVersion`], [`Error::WrongVersion`] should the runtime load another
+/// version than the one asked for (its table providers do), [`Error::Delta`].
+pub async fn open_table(
+    location: &TableLocation,
+    version: Option<Version>,
+) -> Result<OpenTable, Error> {
+    let builder = || DeltaTableBuilder::from_url(location.url().clone());
+    let pinned = builder().map_err(Error::delta("locating a table"))?;
+    let pinned = match version {
+        Some(version) => pinned.with_version(version.number()),
+        None => pinned,
+    };
+    let table = match pinned.load().await {
+        Ok(table) => table,
+        Err(error) => return Err(why_not(location, builder(), version, error).await),
+    };
+    let snapshot = table.snapshot().map_err(Error::delta("loading a table"))?;
+    let found = Version::new(snapshot.version());
+    if let Some(wanted) = version.filter(|wanted| *wanted != found) {
+        return Err(Error::WrongVersion {
+            location: location.to_string(),
+            wanted,
+            found,
+        });
+    }
+    let entry = table
+        .log_store()
+        .read_commit_entry(found.number())
+        .await
+        .map_err(Error::delta("reading a commit"))?;
+    // A commit that was cleaned up behind a checkpoint claims nothing.
+    let commit = entry.as_deref().map(CommitFacts::parse).unwrap_or_default();
+    Ok(OpenTable {
+        location: location.clone(),
+        table,
+        version: found,
+        commit,
+    })
+}
+
+/// Tells apart a missing table, a missing version and every other failure.
+async fn why_not(
+    location: &TableLocation,
+    builder: Result<DeltaTableBuilder, DeltaTableError>,
+    version: Option<Version>,
+    error: DeltaTableError,
+) -> Error {
+    let Ok(table) = builder.and_then(DeltaTableBuilder::build) else {
+        return Error::delta("loading a table")(error);
+    };
+    match table.verify_deltatable_existence().await {
+        Ok(false) => {
+            return Error::NoTable {
+                location: location.to_string(),
+            };
+        }
+        Err(_) => return Error::delta("loading a table")(error),
+        Ok(true) => {}
+    }
+    match (version, table.get_latest_version().await) {
+        (Some(wanted), Ok(newest)) if wanted.number() > newest => Error::NoVersion {
+            location: location.to_string(),
+            wanted: wanted.number(),
+            newest,
+        },
+        _ => Error::delta("loading a table")(error),
+    }
+}

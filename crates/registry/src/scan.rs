@@ -1,0 +1,330 @@
+//! The guarded scan: reads the files of one pinned version of a table that our writer wrote.
+//!
+//! Stock providers of Delta tables drop filters that fold to NULL, read other versions than the one asked for, trust
+//! float statistics that leave NaN out, and never declare an order. This one decides the files itself when it is
+//! opened, leaves every filter in the plan, prunes by exact bounds only, and declares the order that was proven when
+//! the files were written. Reading a file is left to DataFusion.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::compute::SortOptions;
+use datafusion::arrow::datatypes::{FieldRef, Fields, Schema, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::pruning::PrunableStatistics;
+use datafusion::common::stats::Precision;
+use datafusion::common::{DFSchema, Result, ScalarValue, Statistics};
+use datafusion::datasource::TableType;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use object_store::path::Path;
+use url::Position;
+
+use crate::files::{TableFile, list_files};
+use crate::{Error, OpenTable, OrderingClaim, guard};
+
+/// A table provider over the files of one version, for tables whose pinned commit our writer made.
+pub struct GuardedScan {
+    location: String,
+    version: u64,
+    store: ObjectStoreUrl,
+    /// Columns inside the files, then partition columns.
+    schema: SchemaRef,
+    partition_fields: Fields,
+    files: Vec<TableFile>,
+    order: Option<OrderingClaim>,
+}
+
+impl fmt::Debug for GuardedScan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardedScan")
+            .field("location", &self.location)
+            .field("version", &self.version)
+            .field("files", &self.files.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl GuardedScan {
+    /// Lists the files of an opened table and takes over its ordering claim.
+    ///
+    /// **Errors**: [`Error::Delta`], [`Error::Corrupt`] when the log of the table cannot be understood.
+    pub fn try_new(open: &OpenTable) -> Result<Self, Error> {
+        let snapshot = open
+            .table()
+            .snapshot()
+            .map_err(Error::delta("reading a schema"))?;
+        let stored = snapshot.snapshot().arrow_schema();
+        let partition_columns = snapshot.metadata().partition_columns();
+        let (partition, data): (Vec<FieldRef>, Vec<FieldRef>) = stored
+            .fields()
+            .iter()
+            .cloned()
+            .partition(|field| partition_columns.contains(field.name()));
+        let schema = Arc::new(Schema::new([data, partition.clone()].concat()));
+        let mut files = list_files(open, &schema, partition_columns)?;
+        if let Some(order) = &open.commit().order {
+            sort_by_order(&mut files, order, &schema);
+        }
+        let url = open.location().url();
+        let store = ObjectStoreUrl::parse(&url[..Position::BeforePath])
+            .map_err(Error::engine("naming the object store"))?;
+        let folder = Path::from_url_path(url.path()).map_err(|error| Error::Corrupt {
+            what: "the location",
+            location: open.location().to_string(),
+            reason: error.to_string(),
+        })?;
+        for file in &mut files {
+            file.path = folder.parts().chain(file.path.parts()).collect();
+        }
+        Ok(Self {
+            location: open.location().to_string(),
+            version: open.version().number(),
+            store,
+            schema,
+            partition_fields: partition.into(),
+            files,
+            order: open.commit().order.clone(),
+        })
+    }
+
+    /// How many files the version has.
+    pub fn files(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.size).sum()
+    }
+
+    /// Rows of all files, where the log says it of each.
+    pub fn rows(&self) -> Option<usize> {
+        self.files.iter().try_fold(0, |sum, file| {
+            Some(sum + file.statistics.num_rows.get_value()?)
+        })
+    }
+
+    /// The order that scans declare.
+    pub fn order(&self) -> Option<&OrderingClaim> {
+        self.order.as_ref()
+    }
+
+    /// The files that may hold a row for which the filters are true.
+    fn prune(&self, state: &dyn Session, filters: &[Expr]) -> Result<Vec<&TableFile>> {
+        let all = || self.files.iter().collect();
+        let Some(filter) = conjunction(filters.iter().cloned()) else {
+            return Ok(all());
+        };
+        let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
+        let predicate = state.create_physical_expr(filter, &schema)?;
+        let pruning = PruningPredicateBuilder::new()
+            .with_file_schema(Arc::clone(&self.schema))
+            .try_build(predicate)?;
+        if pruning.always_true() {
+            return Ok(all());
+        }
+        let statistics = self
+            .files
+            .iter()
+            .map(|file| Arc::new(with_partition(file)))
+            .collect();
+        let keep = pruning.prune(&PrunableStatistics::new(
+            statistics,
+            Arc::clone(&self.schema),
+        ))?;
+        Ok(self
+            .files
+            .iter()
+            .zip(keep)
+            .filter_map(|(file, keep)| keep.then_some(file))
+            .collect())
+    }
+
+    /// Splits files into contiguous groups of about equal size, so that every group keeps the order.
+    fn groups(files: &[&TableFile], groups_max: usize) -> Vec<FileGroup> {
+        let total: u64 = files.iter().map(|file| file.size).sum();
+        let share = total
+            .div_ceil(u64::try_from(groups_max.max(1)).unwrap_or(1))
+            .max(1);
+        let mut groups: Vec<Vec<PartitionedFile>> = vec![Vec::new()];
+        let mut filled = 0;
+        for file in files {
+            let last = groups.len() - 1;
+            if filled >= share && groups.len() < groups_max {
+                groups.push(vec![partitioned(file)]);
+                filled = file.size;
+            } else {
+                groups[last].push(partitioned(file));
+                filled += file.size;
+            }
+        }
+        groups.into_iter().map(FileGroup::new).collect()
+    }
+
+    fn ordering(&self) -> Option<LexOrdering> {
+        let keys = self.order.as_ref()?.keys();
+        LexOrdering::new(keys.iter().map_while(|key| {
+            let index = self.schema.index_of(key.column.as_str()).ok()?;
+            let column = Arc::new(Column::new(key.column.as_str(), index));
+            let options = SortOptions {
+                descending: key.descending,
+                nulls_first: true,
+            };
+            Some(PhysicalSortExpr::new(column, options))
+        }))
+    }
+}
+
+fn partitioned(file: &TableFile) -> PartitionedFile {
+    PartitionedFile::new(file.path.to_string(), file.size)
+        .with_partition_values(file.partition_values.clone())
+        .with_statistics(Arc::clone(&file.statistics))
+}
+
+/// The statistics with the partition values as bounds.
+fn with_partition(file: &TableFile) -> Statistics {
+    let mut statistics = file.statistics.as_ref().clone();
+    for value in &file.partition_values {
+        let mut column = datafusion::common::ColumnStatistics::new_unknown();
+        if value.is_null() {
+            column.null_count = statistics.num_rows;
+        } else {
+            column.null_count = Precision::Exact(0);
+            column.min_value = Precision::Exact(value.clone());
+            column.max_value = Precision::Exact(value.clone());
+        }
+        statistics.column_statistics.push(column);
+    }
+    statistics
+}
+
+/// Orders files by their smallest values of the claimed keys. Whether the files then really follow each other is
+/// checked by DataFusion against their bounds; where they do not, it ignores the claim.
+fn sort_by_order(files: &mut [TableFile], order: &OrderingClaim, schema: &SchemaRef) {
+    let columns: Vec<(usize, bool)> = order
+        .keys()
+        .iter()
+        .map_while(|key| Some((schema.index_of(key.column.as_str()).ok()?, key.descending)))
+        .collect();
+    let lower = |file: &TableFile| -> Vec<(Option<ScalarValue>, bool)> {
+        let bounds = with_partition(file).column_statistics;
+        columns
+            .iter()
+            .map(|(index, descending)| {
+                let column = &bounds[*index];
+                let bound = if *descending {
+                    &column.max_value
+                } else {
+                    &column.min_value
+                };
+                (bound.get_value().cloned(), *descending)
+            })
+            .collect()
+    };
+    files.sort_by_cached_key(|file| Bounds(lower(file)));
+}
+
+/// Bounds in the order of their keys; what is not comparable counts as equal.
+struct Bounds(Vec<(Option<ScalarValue>, bool)>);
+
+impl Ord for Bounds {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        for ((a, descending), (b, _)) in self.0.iter().zip(&other.0) {
+            let order = match (a, b) {
+                (Some(a), Some(b)) => a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal),
+                (None, None) => std::cmp::Ordering::Equal,
+                (None, Some(_)) => std::cmp::Ordering::Less,
+                (Some(_), None) => std::cmp::Ordering::Greater,
+            };
+            let order = if *descending { order.reverse() } else { order };
+            if order.is_ne() {
+                return order;
+            }
+        }
+        std::cmp::Ordering::Equal
+    }
+}
+
+impl PartialOrd for Bounds {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Bounds {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Bounds {}
+
+#[async_trait]
+impl TableProvider for GuardedScan {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(filters
+            .iter()
+            .map(|filter| guard::pushdown(filter, &self.schema))
+            .collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let files = self.prune(state, filters)?;
+        if files.is_empty() {
+            let schema = match projection {
+                Some(columns) => Arc::new(self.schema.project(columns)?),
+                None => Arc::clone(&self.schema),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        let data_columns = self.schema.fields().len() - self.partition_fields.len();
+        let file_schema = Arc::new(Schema::new(self.schema.fields()[..data_columns].to_vec()));
+        let table_schema = TableSchema::builder(file_schema)
+            .with_table_partition_cols(self.partition_fields.clone())
+            .build();
+        let options = state.config_options().execution.parquet.clone();
+        let source = ParquetSource::new(table_schema).with_table_parquet_options(
+            datafusion::common::config::TableParquetOptions {
+                global: options,
+                ..Default::default()
+            },
+        );
+        let groups = Self::groups(&files, state.config().target_partitions());
+        let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
+            .with_file_groups(groups)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .with_output_ordering(self.ordering().into_iter().collect())
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}

@@ -1,0 +1,82 @@
+//! The session in which queries run: one catalog, a schema per stage, a bounded memory pool.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use crate::Error;
+
+/// The catalog that holds every registered dataset.
+pub const CATALOG: &str = "lake";
+
+/// The SQL schemas of a lake. `cpg` is the default one, so that `cpg_nodes` alone names a table.
+const SCHEMAS: [&str; 4] = ["cpg", "extract", "normalize", "runs"];
+
+/// Consumers that an error about exhausted memory names.
+const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(5).unwrap();
+
+/// What a session is made of. Nothing else enters: no environment, no configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionSpec {
+    /// Streams that a plan runs in side by side, at least 1. Rows do not depend on it.
+    pub threads: NonZeroUsize,
+    /// Bytes that operators may hold before they spill to disk.
+    pub memory_bytes_max: usize,
+    /// Rows in a batch.
+    pub batch_rows: usize,
+}
+
+impl Default for SessionSpec {
+    fn default() -> Self {
+        Self {
+            threads: NonZeroUsize::MIN,
+            memory_bytes_max: 512 << 20,
+            batch_rows: 8192,
+        }
+    }
+}
+
+impl SessionSpec {
+    /// Makes the session.
+    ///
+    /// **Errors**: [`Error::Engine`] when the runtime refuses the settings.
+    pub fn build(&self) -> Result<SessionContext, Error> {
+        let mut config = SessionConfig::new()
+            .with_default_catalog_and_schema(CATALOG, SCHEMAS[0])
+            .with_create_default_catalog_and_schema(false)
+            .with_information_schema(true)
+            .with_target_partitions(self.threads.get())
+            .with_batch_size(self.batch_rows);
+        let options = config.options_mut();
+        // Declared and computed text have one Arrow type, so that schemas can be compared.
+        options.sql_parser.map_string_types_to_utf8view = false;
+        options.execution.time_zone = Some("+00:00".to_owned());
+        // The default reservation alone (10 MB a partition) exhausts small pools before a sort begins.
+        options.execution.sort_spill_reservation_bytes = 1 << 20;
+
+        let pool = FairSpillPool::new(self.memory_bytes_max);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(TrackConsumersPool::new(pool, NAMED_CONSUMERS)))
+            .build_arc()
+            .map_err(Error::engine("making the runtime"))?;
+        let state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .build();
+        let catalog = MemoryCatalogProvider::new();
+        for schema in SCHEMAS {
+            catalog
+                .register_schema(schema, Arc::new(MemorySchemaProvider::new()))
+                .map_err(Error::engine("making the catalog"))?;
+        }
+        let session = SessionContext::new_with_state(state);
+        session.register_catalog(CATALOG, Arc::new(catalog));
+        Ok(session)
+    }
+}
