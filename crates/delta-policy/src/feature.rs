@@ -1,0 +1,488 @@
+//! The table features of the Delta protocol: what each one is, what the linked runtime does with it, and whether a
+//! policy may ask for it.
+
+use std::fmt;
+
+use crate::properties::key;
+
+/// A table feature of the Delta protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DeltaFeature {
+    /// Values for columns that a write leaves out.
+    AllowColumnDefaults,
+    /// Rows are added and never removed.
+    AppendOnly,
+    /// Commits go through a catalog.
+    CatalogManaged,
+    /// An early form of [`CatalogManaged`](Self::CatalogManaged).
+    CatalogOwnedPreview,
+    /// Every commit tells which rows it changed.
+    ChangeDataFeed,
+    /// Boolean expressions that every row satisfies.
+    CheckConstraints,
+    /// Rules about which checkpoints may be cleaned up.
+    CheckpointProtection,
+    /// Files clustered by columns.
+    ClusteredTable,
+    /// Columns have other names in files than in the schema.
+    ColumnMapping,
+    /// Deleted rows are marked instead of rewritten.
+    DeletionVectors,
+    /// Configuration in named domains.
+    DomainMetadata,
+    /// Columns computed from other columns.
+    GeneratedColumns,
+    /// Geometry and geography.
+    Geospatial,
+    /// Readable as an Iceberg table of version 1.
+    IcebergCompatV1,
+    /// Readable as an Iceberg table of version 2.
+    IcebergCompatV2,
+    /// Readable as an Iceberg table of version 3.
+    IcebergCompatV3,
+    /// Columns that number their rows.
+    IdentityColumns,
+    /// The time of a commit is inside of it.
+    InCommitTimestamp,
+    /// Expressions in the schema that every row satisfies.
+    Invariants,
+    /// Partition columns are in the files as well.
+    MaterializePartitionColumns,
+    /// Rows keep an identifier when files are rewritten.
+    RowTracking,
+    /// Timestamps of a clock without a zone.
+    TimestampNtz,
+    /// Columns get a wider type without a rewrite.
+    TypeWidening,
+    /// An early form of [`TypeWidening`](Self::TypeWidening).
+    TypeWideningPreview,
+    /// Checkpoints in several files, with manifests.
+    V2Checkpoint,
+    /// Vacuum checks the protocol as a reader and a writer do.
+    VacuumProtocolCheck,
+    /// Variants whose fields are stored as columns.
+    VariantShredding,
+    /// An early form of [`VariantShredding`](Self::VariantShredding).
+    VariantShreddingPreview,
+    /// Semi-structured values.
+    VariantType,
+    /// An early form of [`VariantType`](Self::VariantType).
+    VariantTypePreview,
+}
+
+impl DeltaFeature {
+    /// Its row in [`FEATURES`].
+    pub const fn spec(self) -> &'static FeatureSpec {
+        &FEATURES[self as usize]
+    }
+
+    /// The name in feature lists, as the protocol spells it.
+    pub const fn name(self) -> &'static str {
+        self.spec().name
+    }
+
+    /// The feature of that name; nothing for names that the protocol got later.
+    pub fn from_name(name: &str) -> Option<Self> {
+        FEATURES
+            .iter()
+            .find(|row| row.name == name)
+            .map(|row| row.feature)
+    }
+}
+
+impl fmt::Display for DeltaFeature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Who must know a feature to work with a table that has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Writers; readers need not care.
+    Writer,
+    /// Readers and writers.
+    ReaderAndWriter,
+}
+
+/// The first protocol versions that imply a feature, from before there were lists of features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LegacyVersions {
+    /// The reader version; 1 where readers need not care.
+    pub reader: u32,
+    /// The writer version.
+    pub writer: u32,
+}
+
+/// What the linked runtime does with a table that has the feature; measured on tables made by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Support {
+    /// Neither reads nor writes it.
+    Refused,
+    /// Reads it and refuses every commit.
+    ReadOnly,
+    /// Reads it and commits to it.
+    Writable,
+}
+
+/// When a feature enters a table, if a policy may ask for it at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Enablement {
+    /// In the commit that creates the table, or in one commit later.
+    AtCreation,
+    /// Only in a commit after the one that creates the table.
+    AfterCreation,
+    /// Never; the reason.
+    Refused(&'static str),
+}
+
+/// A table property that activates a feature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EnablingProperty {
+    /// The key.
+    pub key: &'static str,
+    /// The value that activates it.
+    pub value: &'static str,
+}
+
+impl EnablingProperty {
+    /// Whether a value that was found under the key activates the feature.
+    pub fn is_activated_by(&self, found: &str) -> bool {
+        !["", "false", "none", "classic"]
+            .iter()
+            .any(|inactive| found.eq_ignore_ascii_case(inactive))
+    }
+}
+
+/// One table feature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct FeatureSpec {
+    /// The feature.
+    pub feature: DeltaFeature,
+    /// The name in feature lists, as the protocol spells it.
+    pub name: &'static str,
+    /// Who must know it.
+    pub side: Side,
+    /// The protocol versions that imply it; without them it has to be listed, which needs writer 7 and, if readers
+    /// must know it, reader 3.
+    pub legacy: Option<LegacyVersions>,
+    /// The property that activates it; without one, being listed does.
+    pub property: Option<EnablingProperty>,
+    /// Features that it needs.
+    pub requires: &'static [DeltaFeature],
+    /// Features that it cannot be active with.
+    pub conflicts: &'static [DeltaFeature],
+    /// What the linked runtime does with it.
+    pub support: Support,
+    /// When it enters a table.
+    pub enablement: Enablement,
+    /// What is worth knowing about it.
+    pub doc: &'static str,
+}
+
+const LOCKED_OUT: &str = "the runtime reads such tables but never writes them again";
+const UNREADABLE: &str = "the runtime does not read such tables";
+const NO_VARIANT: &str = "no column type stores a variant";
+
+/// A feature of writers that the runtime does not write.
+const LOCKING: FeatureSpec = FeatureSpec {
+    feature: DeltaFeature::AllowColumnDefaults,
+    name: "",
+    side: Side::Writer,
+    legacy: None,
+    property: None,
+    requires: &[],
+    conflicts: &[],
+    support: Support::ReadOnly,
+    enablement: Enablement::Refused(LOCKED_OUT),
+    doc: "",
+};
+
+/// A feature that the runtime does not read.
+const FOREIGN: FeatureSpec = FeatureSpec {
+    side: Side::ReaderAndWriter,
+    support: Support::Refused,
+    enablement: Enablement::Refused(UNREADABLE),
+    ..LOCKING
+};
+
+/// A feature of writers that the runtime writes.
+const WRITER: FeatureSpec = FeatureSpec {
+    support: Support::Writable,
+    enablement: Enablement::AtCreation,
+    ..LOCKING
+};
+
+/// A feature of readers and writers that the runtime writes.
+const BOTH: FeatureSpec = FeatureSpec {
+    side: Side::ReaderAndWriter,
+    ..WRITER
+};
+
+const fn versions(reader: u32, writer: u32) -> LegacyVersions {
+    LegacyVersions { reader, writer }
+}
+
+const fn property(key: &'static str, value: &'static str) -> EnablingProperty {
+    EnablingProperty { key, value }
+}
+
+/// Every table feature, in the order of [`DeltaFeature`].
+///
+/// **Source**: Delta protocol, "Valid Feature Names in Table Features"; `support` was measured on deltalake-core 1.1.3
+/// by reading, appending to and deleting from one table per feature.
+pub const FEATURES: &[FeatureSpec] = &[
+    FeatureSpec {
+        feature: DeltaFeature::AllowColumnDefaults,
+        name: "allowColumnDefaults",
+        doc: "Defaults are declared by the dataset and filled in where a table is opened.",
+        ..LOCKING
+    },
+    FeatureSpec {
+        feature: DeltaFeature::AppendOnly,
+        name: "appendOnly",
+        legacy: Some(versions(1, 2)),
+        property: Some(property(key::APPEND_ONLY, "true")),
+        doc: "For journals: an overwrite, a delete or a merge of such a table is refused at the commit.",
+        ..WRITER
+    },
+    FeatureSpec {
+        feature: DeltaFeature::CatalogManaged,
+        name: "catalogManaged",
+        requires: &[DeltaFeature::InCommitTimestamp],
+        doc: "Fails when the table is loaded, before its protocol can be looked at.",
+        ..FOREIGN
+    },
+    FeatureSpec {
+        feature: DeltaFeature::CatalogOwnedPreview,
+        name: "catalogOwned-preview",
+        requires: &[DeltaFeature::InCommitTimestamp],
+        doc: "As catalogManaged.",
+        ..FOREIGN
+    },
+    FeatureSpec {
+        feature: DeltaFeature::ChangeDataFeed,
+        name: "changeDataFeed",
+        legacy: Some(versions(1, 4)),
+        property: Some(property(key::ENABLE_CHANGE_DATA_FEED, "true")),
+        conflicts: &[DeltaFeature::ColumnMapping],
+        doc: "At writer 7 the property alone silently records nothing: the feature must be listed too.",
+        ..WRITER
+    },
+    FeatureSpec {
+        feature: DeltaFeature::CheckConstraints,
+        name: "checkConstraints",
+        legacy: Some(versions(1, 3)),
+        enablement: Enablement::Refused(
+            "the deterministic writer evaluates no constraint; declare columns as required and check the rest in a view",
+        ),
+        doc: "The runtime enforces them in its own writer, and not in `INSERT INTO`.",
+        ..WRITER
+    },
+    FeatureSpec {
+        feature: DeltaFeature::CheckpointProtection,
+        name: "checkpointProtection",
+        enablement: Enablement::Refused("the runtime has no operation that adds it"),
+        doc: "Left behind by tables that once dropped a feature.",
+        ..WRITER
+    },
+    FeatureSpec {
+        feature: DeltaFeature::ClusteredTable,
+        name: "clustering",
+        requires: &[DeltaFeature::DomainMetadata],
+        doc: "Datasets declare a total order instead.",
+        ..LOCKING
+    },
+    FeatureSpec {
+        feature: DeltaFeature::ColumnMapping,
+        name: "columnMapping",
+        legacy: Some(versions(2, 5)),
+        property: Some(property(key::COLUMN_MAPPING_MODE, "name")),
+        conflicts: &[DeltaFeature::ChangeDataFeed],
+        enablement: Enablement::Refused(
+            "the change feed, compaction and added columns do not work on mapped tables, and column names need no mapping",
+        ),
+        doc: "The runtime maps columns only when it creates the table.",
+        ..BOTH
+    },
+    FeatureSpec {
+        feature: DeltaFeature::DeletionVectors,
+        name: "deletionVectors",
+        property: Some(property(key::ENABLE_DELETION_VECTORS, "true")),
+        conflicts: &[DeltaFeature::IcebergCompatV1, DeltaFeature::IcebergCompatV2],
+        doc: "The runtime reads vectors and writes none: its deletes copy. For tables that other writers delete from.",
+        ..BOTH
+    },
+    FeatureSpec {
+        feature: DeltaFeature::DomainMetadata,
+        name: "domainMetadata",
+        doc: "The runtime has an operation that adds it, after which it refuses its own commits.",
+        ..LOCKING
+    },
+    FeatureSpec {
+        feature: DeltaFeature::GeneratedColumns,
+        name: "generatedColumns",
+        legacy: Some(versions(1, 4)),
+        enablement: Enablement::Refused(
+            "the deterministic writer computes no column; compute it in the view",
+        ),
+        doc: "The runtime computes them when they are absent and verifies them when they are there.",
+        ..WRITER
+    },
+    FeatureSpec {
+        feature: DeltaFeature::Geospatial,
+        name: "geospatial",
+        doc: "No column type stores a geometry.",
+        ..FOREIGN
+    },
+    FeatureSpec {
+        feature: DeltaFeature::IcebergCompatV1,
+        name: "icebergCompatV1",
+        property: Some(property(key::ENABLE_ICEBERG_COMPAT_V1, "true")),
+        requires: &[DeltaFeature::ColumnMapping],
+        conflicts: &[
+            DeltaFeature::DeletionVectors,
+            DeltaFeature::IcebergCompatV2,
+            DeltaFeature::IcebergCompatV3,
+        ],
+        doc: "Rules about types and files that no writer here follows.",
+        ..LOCKING
+    },
+    FeatureSpec {
+        feature: DeltaFeature::IcebergCompatV2,
+        name: "icebergCompatV2",
+        property: Some(property(key::ENABLE_ICEBERG_COMPAT_V2, "true")),
+        requires: &[DeltaFeature::ColumnMapping],
+        conflicts: &[
+            DeltaFeature::DeletionVectors,
+            DeltaFeature::IcebergCompatV1,
+            DeltaFeature::IcebergCompatV3,
+        ],
+        doc: "Rules about types and files that no writer here follows.",
+        ..LOCKING
+    },
+    FeatureSpec {
+        feature: DeltaFeature::IcebergCompatV3,
+        name: "icebergCompatV3",
+        property: Some(property(key::ENABLE_ICEBERG_COMPAT_V3, "true")),
+        requires: &[DeltaFeature::ColumnMapping, DeltaFeature::RowTracking],
+        conflicts: &[DeltaFeature::IcebergCompatV1, DeltaFeature::IcebergCompatV2],
+        doc: "Rules about types and files that no writer here follows.",
+        ..LOCKING
+    },
+    FeatureSpec {
+        feature: DeltaFeature::IdentityColumns,
+        name: "identityColumns",
+        legacy: Some(versions(1, 6)),
+        doc: "Implied by writer version 6, which therefore locks the runtime out as well.",
+        ..LOCKING
+    },
+    FeatureSpec {
+        feature: DeltaFeature::InCommitTimestamp,
+        name: "inCommitTimestamp",
+        property: Some(property(key::ENABLE_IN_COMMIT_TIMESTAMPS, "true")),
+        doc: "The runtime does not know the property either.",
+        ..LOCKING
+    },
+    FeatureSpec {
+        feature: DeltaFeature::Invariants,
+        name: "invariants",
+        legacy: Some(versions(1, 2)),
+        doc: "Part of every table that the runtime creates; no column of ours declares one.",
+        ..WRITER
+    },
+    FeatureSpec {
+        feature: DeltaFeature::MaterializePartitionColumns,
+        name: "materializePartitionColumns",
+        doc: "The runtime has an operation that adds it, after which it refuses its own commits.",
+        ..LOCKING
+    },
+    FeatureSpec {
+        feature: DeltaFeature::RowTracking,
+        name: "rowTracking",
+        property: Some(property(key::ENABLE_ROW_TRACKING, "true")),
+        requires: &[DeltaFeature::DomainMetadata],
+        doc: "The runtime has an operation that adds it, after which it refuses its own commits.",
+        ..LOCKING
+    },
+    FeatureSpec {
+        feature: DeltaFeature::TimestampNtz,
+        name: "timestampNtz",
+        doc: "Follows from a column of type `timestamp_ntz`.",
+        ..BOTH
+    },
+    FeatureSpec {
+        feature: DeltaFeature::TypeWidening,
+        name: "typeWidening",
+        property: Some(property(key::ENABLE_TYPE_WIDENING, "true")),
+        doc: "Declared types widen where a table is opened.",
+        ..FOREIGN
+    },
+    FeatureSpec {
+        feature: DeltaFeature::TypeWideningPreview,
+        name: "typeWidening-preview",
+        property: Some(property(key::ENABLE_TYPE_WIDENING, "true")),
+        doc: "As typeWidening.",
+        ..FOREIGN
+    },
+    FeatureSpec {
+        feature: DeltaFeature::V2Checkpoint,
+        name: "v2Checkpoint",
+        property: Some(property(key::CHECKPOINT_POLICY, "v2")),
+        enablement: Enablement::AfterCreation,
+        doc: "Its property in a create, or before the feature is listed, makes the runtime list the feature for readers \
+              only, on which it panics.",
+        ..BOTH
+    },
+    FeatureSpec {
+        feature: DeltaFeature::VacuumProtocolCheck,
+        name: "vacuumProtocolCheck",
+        doc: "The runtime cannot be made to claim it.",
+        ..FOREIGN
+    },
+    FeatureSpec {
+        feature: DeltaFeature::VariantShredding,
+        name: "variantShredding",
+        requires: &[DeltaFeature::VariantType],
+        doc: "No column type stores a variant.",
+        ..FOREIGN
+    },
+    FeatureSpec {
+        feature: DeltaFeature::VariantShreddingPreview,
+        name: "variantShredding-preview",
+        requires: &[DeltaFeature::VariantTypePreview],
+        doc: "As variantShredding.",
+        ..FOREIGN
+    },
+    FeatureSpec {
+        feature: DeltaFeature::VariantType,
+        name: "variantType",
+        enablement: Enablement::Refused(NO_VARIANT),
+        doc: "Read and written as long as no variant is touched; variants themselves were not measured.",
+        ..BOTH
+    },
+    FeatureSpec {
+        feature: DeltaFeature::VariantTypePreview,
+        name: "variantType-preview",
+        enablement: Enablement::Refused(NO_VARIANT),
+        doc: "As variantType.",
+        ..BOTH
+    },
+];
+
+// `spec` indexes the table by variant, and nothing may be enabled that the runtime does not write.
+const _: () = {
+    assert!(FEATURES.len() == DeltaFeature::VariantTypePreview as usize + 1);
+    let mut at = 0;
+    while at < FEATURES.len() {
+        let row = &FEATURES[at];
+        assert!(row.feature as usize == at);
+        assert!(
+            matches!(row.support, Support::Writable)
+                || matches!(row.enablement, Enablement::Refused(_))
+        );
+        at += 1;
+    }
+};

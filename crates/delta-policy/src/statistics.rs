@@ -1,0 +1,196 @@
+//! Which columns get file statistics, and why the others do not.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use ossature_schema_spec::{ColumnName, ColumnType, DatasetSpec, PageStatistics};
+
+use crate::{Error, StatsPolicy};
+
+/// Why a candidate gets no statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// The dataset has no such column: a plan may read more than it writes.
+    NotInSchema,
+    /// It is a partition column, whose values are in the log already.
+    PartitionColumn,
+    /// Its type has no smallest and largest value that skip files correctly.
+    UnsupportedType,
+    /// Its layout keeps no statistics in files, so the log has none to copy, and absent null counts read as zero.
+    NoFileStatistics,
+    /// There were as many columns as allowed already.
+    OverCap,
+    /// The same list named it before.
+    Duplicate,
+}
+
+impl DropReason {
+    /// The name in artifacts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotInSchema => "not_in_schema",
+            Self::PartitionColumn => "partition_column",
+            Self::UnsupportedType => "unsupported_type",
+            Self::NoFileStatistics => "no_file_statistics",
+            Self::OverCap => "over_cap",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A candidate that gets no statistics.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dropped {
+    /// The column.
+    pub column: ColumnName,
+    /// Why.
+    pub reason: DropReason,
+}
+
+/// Which columns get file statistics.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct StatsDecision {
+    /// The policy that decided.
+    pub policy: StatsPolicy,
+    /// The columns, in schema order. Empty means that files tell how many rows they hold and nothing else.
+    pub columns: Vec<ColumnName>,
+    /// The other candidates, in the order in which they were considered.
+    pub dropped: Vec<Dropped>,
+}
+
+/// Digits of a decimal that survive the double that the log's bounds pass through.
+const EXACT_DECIMAL_DIGITS: u8 = 15;
+
+/// Picks the columns that get file statistics.
+///
+/// Candidates are filtered before they are counted, so that a column without statistics takes nobody's place. The order
+/// in which `lineage` or the policy names columns changes nothing.
+pub(crate) fn select(
+    policy: StatsPolicy,
+    dataset: &DatasetSpec,
+    lineage: &[ColumnName],
+    errors: &mut Vec<Error>,
+) -> StatsDecision {
+    let (candidates, columns_max) = match &policy {
+        StatsPolicy::Off => (Vec::new(), 0),
+        StatsPolicy::Explicit(columns) => {
+            errors.extend(check_explicit(dataset, columns));
+            (in_schema_order(dataset, columns), usize::MAX)
+        }
+        StatsPolicy::Auto { columns_max } => (
+            likely_candidates(dataset, lineage),
+            usize::try_from(*columns_max).unwrap_or(usize::MAX),
+        ),
+    };
+    let mut chosen = BTreeSet::new();
+    let mut dropped = Vec::new();
+    for (column, is_repeated) in candidates {
+        let reason = if is_repeated {
+            Some(DropReason::Duplicate)
+        } else {
+            unfit(dataset, &column).or((chosen.len() >= columns_max).then_some(DropReason::OverCap))
+        };
+        match reason {
+            Some(reason) => dropped.push(Dropped { column, reason }),
+            None => {
+                chosen.insert(column);
+            }
+        }
+    }
+    let columns = dataset
+        .columns()
+        .iter()
+        .map(|column| column.name().clone())
+        .filter(|name| chosen.contains(name))
+        .collect();
+    StatsDecision {
+        policy,
+        columns,
+        dropped,
+    }
+}
+
+fn check_explicit(dataset: &DatasetSpec, columns: &[ColumnName]) -> Vec<Error> {
+    if columns.is_empty() {
+        return vec![Error::NoStatisticsColumns {
+            dataset: dataset.name().clone(),
+        }];
+    }
+    let unknown: BTreeSet<&ColumnName> = columns
+        .iter()
+        .filter(|column| dataset.column(column).is_none())
+        .collect();
+    unknown
+        .into_iter()
+        .map(|column| Error::UnknownStatisticsColumn {
+            dataset: dataset.name().clone(),
+            column: column.clone(),
+        })
+        .collect()
+}
+
+/// Partition columns, order, key and lineage. A column with several of these roles is one candidate.
+fn likely_candidates(dataset: &DatasetSpec, lineage: &[ColumnName]) -> Vec<(ColumnName, bool)> {
+    let mut seen = BTreeSet::new();
+    let order = dataset.order().iter().map(|key| &key.column);
+    let declared = dataset.partition().iter().chain(order).chain(dataset.key());
+    let mut candidates: Vec<(ColumnName, bool)> = declared
+        .filter(|column| seen.insert(*column))
+        .map(|column| (column.clone(), false))
+        .collect();
+    let read = in_schema_order(dataset, lineage);
+    candidates.extend(
+        read.into_iter()
+            .filter(|(column, is_repeated)| *is_repeated || !seen.contains(column)),
+    );
+    candidates
+}
+
+/// The names in schema order, unknown ones last by name, and whether the list named one before.
+fn in_schema_order(dataset: &DatasetSpec, names: &[ColumnName]) -> Vec<(ColumnName, bool)> {
+    let place = |name: &ColumnName| {
+        dataset
+            .columns()
+            .iter()
+            .position(|column| column.name() == name)
+            .unwrap_or(usize::MAX)
+    };
+    let mut sorted = names.to_vec();
+    sorted.sort_by_cached_key(|name| (place(name), name.clone()));
+    let mut previous = None;
+    sorted
+        .into_iter()
+        .map(|name| {
+            let is_repeated = previous.replace(name.clone()).is_some_and(|it| it == name);
+            (name, is_repeated)
+        })
+        .collect()
+}
+
+fn unfit(dataset: &DatasetSpec, name: &ColumnName) -> Option<DropReason> {
+    let Some(column) = dataset.column(name) else {
+        return Some(DropReason::NotInSchema);
+    };
+    if dataset.partition().contains(name) {
+        return Some(DropReason::PartitionColumn);
+    }
+    if !prunes_correctly(column.column_type()) {
+        return Some(DropReason::UnsupportedType);
+    }
+    let layout = dataset.parquet().columns.get(name)?;
+    (layout.statistics == Some(PageStatistics::None)).then_some(DropReason::NoFileStatistics)
+}
+
+/// The runtime writes bounds of decimals as doubles, which rounds the longer ones past the values they bound.
+fn prunes_correctly(column_type: &ColumnType) -> bool {
+    column_type.has_min_max()
+        && !matches!(column_type, ColumnType::Decimal { precision, .. } if *precision > EXACT_DECIMAL_DIGITS)
+}
