@@ -8,6 +8,7 @@ use crate::generated::Mode;
 /// What `cargo xtask help` prints.
 pub(crate) const USAGE: &str = "\
 cargo xtask tidy [--fix]            check the house rules; --fix rewrites the generated parts
+cargo xtask licences                check the licences of all dependencies
 cargo xtask contracts [--check]     write (or only compare) the JSON Schemas and examples in contracts/
 cargo xtask goldens [--check]       write (or only compare) the plan goldens in tests/goldens/
 cargo xtask oracle --corpus DIR     compare the extractor with CPython over every Python file below DIR
@@ -25,6 +26,8 @@ pub(crate) enum Command {
         /// Rewrite the generated parts first.
         fix: bool,
     },
+    /// Check the licences of all dependencies.
+    Licences,
     /// The published JSON Schemas and their examples.
     Contracts(Mode),
     /// The rendered plans.
@@ -50,6 +53,7 @@ impl Command {
             [] | ["help" | "--help" | "-h"] => Self::Help,
             ["tidy"] => Self::Tidy { fix: false },
             ["tidy", "--fix"] => Self::Tidy { fix: true },
+            ["licences"] => Self::Licences,
             ["contracts"] => Self::Contracts(Mode::Write),
             ["contracts", "--check"] => Self::Contracts(Mode::Check),
             ["goldens"] => Self::Goldens(Mode::Write),

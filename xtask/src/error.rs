@@ -36,6 +36,12 @@ pub(crate) enum Error {
         /// The command line, ready to be run again.
         line: String,
     },
+    /// Cargo described the packages in a form that we cannot read.
+    #[error("cannot read what `cargo metadata` printed: {source}")]
+    Metadata {
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
     /// A generator has no test.
     #[error("no test matches: `{line}`")]
     NothingToRun {
@@ -69,6 +75,7 @@ impl Error {
             }
             Self::Io { .. }
             | Self::Failed { .. }
+            | Self::Metadata { .. }
             | Self::NothingToRun { .. }
             | Self::Step { .. } => None,
         }

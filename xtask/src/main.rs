@@ -15,6 +15,7 @@ mod ci;
 mod command;
 mod error;
 mod generated;
+mod licences;
 mod manifest;
 mod oracle;
 mod problem;
@@ -57,6 +58,7 @@ fn run(command: &Command, root: &Path) -> Result<(), Error> {
             }
             report(&tidy::problems(&Repo::read(root)?))
         }
+        Command::Licences => report(&licences::problems(root)?),
         Command::Contracts(mode) => generated::CONTRACTS.run(*mode, root),
         Command::Goldens(mode) => generated::GOLDENS.run(*mode, root),
         Command::Oracle { corpus } => oracle::run(root, corpus),

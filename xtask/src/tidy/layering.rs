@@ -61,7 +61,7 @@ fn check_layered(layers: &[Layer], manifest: &Manifest) -> Vec<Problem> {
                 &manifest.path,
                 dependency.line,
                 format!("`{folder}` must not depend on `{used}`"),
-                "move the shared type down, or return it as a value to the crate above",
+                "move the shared type to a row above, or return a value and let a row below act",
             ));
         }
     }
@@ -136,7 +136,7 @@ mod tests {
         check(
             "[dependencies]\nossature-middle.workspace = true\n",
             &expect![[r"
-                crates/top/Cargo.toml:4: `top` must not depend on `middle` - move the shared type down, or return it as a value to the crate above
+                crates/top/Cargo.toml:4: `top` must not depend on `middle` - move the shared type to a row above, or return a value and let a row below act
             "]],
         );
     }
@@ -157,7 +157,7 @@ mod tests {
             ),
         ]);
         expect![[r"
-            crates/middle/Cargo.toml:4: `middle` must not depend on `top` - move the shared type down, or return it as a value to the crate above
+            crates/middle/Cargo.toml:4: `middle` must not depend on `top` - move the shared type to a row above, or return a value and let a row below act
         "]]
         .assert_eq(&render(&check_against(TABLE, &repo)));
     }
