@@ -64,7 +64,7 @@ impl Repo {
     pub(crate) fn rust_files(&self) -> impl Iterator<Item = (&str, &str)> {
         self.files
             .iter()
-            .filter(|(path, _)| is_rust(path))
+            .filter(|(path, _)| has_extension(path, "rs"))
             .map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
@@ -77,11 +77,11 @@ impl Repo {
     }
 }
 
-/// Whether the name is one of a Rust source file.
-pub(crate) fn is_rust(path: &str) -> bool {
+/// Whether a path ends with `.` and this extension.
+pub(crate) fn has_extension(path: &str, wanted: &str) -> bool {
     Path::new(path)
         .extension()
-        .is_some_and(|extension| extension == "rs")
+        .is_some_and(|extension| extension == wanted)
 }
 
 #[cfg(test)]

@@ -1,14 +1,17 @@
 //! The house rules: what each one checks is a function from the clone's text to problems.
 
 mod architecture;
+mod decisions;
 mod dependencies;
 mod fences;
 mod front_page;
 mod layering;
 mod layers;
+mod links;
 mod lock;
 mod manifests;
 mod markers;
+mod modules;
 mod places;
 mod sources;
 
@@ -26,11 +29,14 @@ const CHECKS: &[Check] = &[
     manifests::check,
     fences::check,
     sources::check,
+    modules::check,
     front_page::check,
     architecture::check,
     lock::check,
     dependencies::check,
     places::check,
+    links::check,
+    decisions::check,
 ];
 
 /// All problems of all checks, by file and line.

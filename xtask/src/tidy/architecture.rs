@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{layers, markers};
 use crate::problem::Problem;
-use crate::repo::{Repo, is_rust};
+use crate::repo::{Repo, has_extension};
 
 /// The file.
 pub(crate) const PATH: &str = "ARCHITECTURE.md";
@@ -56,7 +56,7 @@ fn check_sections(repo: &Repo, text: &str) -> Vec<Problem> {
             section = None;
         }
         if let (Some(folder), Some((_, files))) = (section, line.split_once("Start at:")) {
-            for file in backticked(files).filter(|file| is_rust(file)) {
+            for file in backticked(files).filter(|file| has_extension(file, "rs")) {
                 let path = format!("crates/{folder}/src/{file}");
                 if repo.text(&path).is_none() {
                     let what = format!("points at {path}, which does not exist");
