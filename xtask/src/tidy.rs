@@ -14,6 +14,7 @@ mod markers;
 mod modules;
 mod places;
 mod sources;
+mod unused;
 
 use std::fs;
 use std::path::Path;
@@ -28,6 +29,7 @@ const CHECKS: &[Check] = &[
     layering::check,
     manifests::check,
     fences::check,
+    unused::check,
     sources::check,
     modules::check,
     front_page::check,
