@@ -23,8 +23,8 @@ pub(crate) fn check(repo: &Repo) -> Vec<Problem> {
 fn is_named(repo: &Repo, manifest: &Manifest, dependency: &Dependency) -> bool {
     let folder = manifest.path.trim_end_matches("Cargo.toml");
     let within = match dependency.section {
-        Section::Normal => format!("{folder}src/"),
-        Section::Dev => folder.to_owned(),
+        Section::Normal if manifest.is_layered() => format!("{folder}src/"),
+        Section::Normal | Section::Dev => folder.to_owned(),
         Section::Build => return true,
     };
     let name = dependency.name.replace('-', "_");
@@ -35,11 +35,12 @@ fn is_named(repo: &Repo, manifest: &Manifest, dependency: &Dependency) -> bool {
         .any(|line| names(line, &name))
 }
 
-/// Whether the name begins a path or stands in a `use`, outside of a comment.
+/// Whether the name begins a path or stands in a `use`, outside of a comment. An example in documentation is code.
 fn names(line: &str, name: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let code = line.trim_start();
-    if code.starts_with("//") && !code.starts_with("///") {
+    let is_documentation = code.starts_with("///") || code.starts_with("//!");
+    if code.starts_with("//") && !is_documentation {
         return false;
     }
     code.match_indices(name).any(|(at, _)| {
@@ -74,7 +75,7 @@ mod tests {
     fn named_dependencies_are_silent() {
         check(
             "let bytes = rmp_serde::to_vec(&value);\n",
-            "use tempfile;\n",
+            "//! use tempfile::TempDir;\n",
             &expect![""],
         );
     }
