@@ -41,7 +41,7 @@ pub enum Error {
         field: &'static str,
     },
     /// Two features that exclude each other.
-    #[error("table feature `{feature}` is refused: it excludes `{other}`, which the table has")]
+    #[error("table feature `{feature}` is refused: no table has it together with `{other}`")]
     FeatureConflict {
         /// The feature that was asked for.
         feature: DeltaFeature,
@@ -157,9 +157,8 @@ impl Error {
             Self::NoStatisticsColumns { .. } => {
                 Some("name a column, or switch statistics off".to_owned())
             }
-            Self::FeatureFollows { field, .. } | Self::PropertyHasField { field, .. } => {
-                Some(format!("set {field} instead"))
-            }
+            Self::FeatureFollows { .. } => Some("leave it out of `features`".to_owned()),
+            Self::PropertyHasField { field, .. } => Some(format!("set {field} instead")),
             Self::FeatureConflict { feature, other } => {
                 Some(format!("choose between `{feature}` and `{other}`"))
             }

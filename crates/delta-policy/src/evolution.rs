@@ -49,3 +49,6 @@ fn is_addable(mode: SchemaMode, declared: &DatasetSpec, name: &ColumnName) -> bo
         && !declared.partition().contains(name)
         && declared.column(name).is_some_and(ColumnSpec::is_nullable)
 }
+
+#[cfg(test)]
+mod tests;

@@ -137,21 +137,21 @@ pub enum Enablement {
     Refused(&'static str),
 }
 
-/// A table property that activates a feature.
+/// A table property that switches a feature on and off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EnablingProperty {
     /// The key.
     pub key: &'static str,
-    /// The value that activates it.
-    pub value: &'static str,
+    /// The value that switches it on.
+    pub on: &'static str,
+    /// The value that switches it off, which is also what a table without the property has.
+    pub off: &'static str,
 }
 
 impl EnablingProperty {
-    /// Whether a value that was found under the key activates the feature.
-    pub fn is_activated_by(&self, found: &str) -> bool {
-        !["", "false", "none", "classic"]
-            .iter()
-            .any(|inactive| found.eq_ignore_ascii_case(inactive))
+    /// Whether a value that was found under the key leaves the feature on.
+    pub fn is_on(&self, found: &str) -> bool {
+        !found.is_empty() && !found.eq_ignore_ascii_case(self.off)
     }
 }
 
@@ -168,7 +168,7 @@ pub struct FeatureSpec {
     /// The protocol versions that imply it; without them it has to be listed, which needs writer 7 and, if readers
     /// must know it, reader 3.
     pub legacy: Option<LegacyVersions>,
-    /// The property that activates it; without one, being listed does.
+    /// The property that switches it on; without one, being listed does.
     pub property: Option<EnablingProperty>,
     /// Features that it needs.
     pub requires: &'static [DeltaFeature],
@@ -225,8 +225,12 @@ const fn versions(reader: u32, writer: u32) -> LegacyVersions {
     LegacyVersions { reader, writer }
 }
 
-const fn property(key: &'static str, value: &'static str) -> EnablingProperty {
-    EnablingProperty { key, value }
+const fn flag(key: &'static str) -> EnablingProperty {
+    EnablingProperty {
+        key,
+        on: "true",
+        off: "false",
+    }
 }
 
 /// Every table feature, in the order of [`DeltaFeature`].
@@ -244,7 +248,7 @@ pub const FEATURES: &[FeatureSpec] = &[
         feature: DeltaFeature::AppendOnly,
         name: "appendOnly",
         legacy: Some(versions(1, 2)),
-        property: Some(property(key::APPEND_ONLY, "true")),
+        property: Some(flag(key::APPEND_ONLY)),
         doc: "For journals: an overwrite, a delete or a merge of such a table is refused at the commit.",
         ..WRITER
     },
@@ -266,7 +270,7 @@ pub const FEATURES: &[FeatureSpec] = &[
         feature: DeltaFeature::ChangeDataFeed,
         name: "changeDataFeed",
         legacy: Some(versions(1, 4)),
-        property: Some(property(key::ENABLE_CHANGE_DATA_FEED, "true")),
+        property: Some(flag(key::ENABLE_CHANGE_DATA_FEED)),
         conflicts: &[DeltaFeature::ColumnMapping],
         doc: "At writer 7 the property alone silently records nothing: the feature must be listed too.",
         ..WRITER
@@ -299,7 +303,11 @@ pub const FEATURES: &[FeatureSpec] = &[
         feature: DeltaFeature::ColumnMapping,
         name: "columnMapping",
         legacy: Some(versions(2, 5)),
-        property: Some(property(key::COLUMN_MAPPING_MODE, "name")),
+        property: Some(EnablingProperty {
+            key: key::COLUMN_MAPPING_MODE,
+            on: "name",
+            off: "none",
+        }),
         conflicts: &[DeltaFeature::ChangeDataFeed],
         enablement: Enablement::Refused(
             "the change feed, compaction and added columns do not work on mapped tables, and column names need no mapping",
@@ -310,7 +318,7 @@ pub const FEATURES: &[FeatureSpec] = &[
     FeatureSpec {
         feature: DeltaFeature::DeletionVectors,
         name: "deletionVectors",
-        property: Some(property(key::ENABLE_DELETION_VECTORS, "true")),
+        property: Some(flag(key::ENABLE_DELETION_VECTORS)),
         conflicts: &[DeltaFeature::IcebergCompatV1, DeltaFeature::IcebergCompatV2],
         doc: "The runtime reads vectors and writes none: its deletes copy. For tables that other writers delete from.",
         ..BOTH
@@ -340,7 +348,7 @@ pub const FEATURES: &[FeatureSpec] = &[
     FeatureSpec {
         feature: DeltaFeature::IcebergCompatV1,
         name: "icebergCompatV1",
-        property: Some(property(key::ENABLE_ICEBERG_COMPAT_V1, "true")),
+        property: Some(flag(key::ENABLE_ICEBERG_COMPAT_V1)),
         requires: &[DeltaFeature::ColumnMapping],
         conflicts: &[
             DeltaFeature::DeletionVectors,
@@ -353,7 +361,7 @@ pub const FEATURES: &[FeatureSpec] = &[
     FeatureSpec {
         feature: DeltaFeature::IcebergCompatV2,
         name: "icebergCompatV2",
-        property: Some(property(key::ENABLE_ICEBERG_COMPAT_V2, "true")),
+        property: Some(flag(key::ENABLE_ICEBERG_COMPAT_V2)),
         requires: &[DeltaFeature::ColumnMapping],
         conflicts: &[
             DeltaFeature::DeletionVectors,
@@ -366,7 +374,7 @@ pub const FEATURES: &[FeatureSpec] = &[
     FeatureSpec {
         feature: DeltaFeature::IcebergCompatV3,
         name: "icebergCompatV3",
-        property: Some(property(key::ENABLE_ICEBERG_COMPAT_V3, "true")),
+        property: Some(flag(key::ENABLE_ICEBERG_COMPAT_V3)),
         requires: &[DeltaFeature::ColumnMapping, DeltaFeature::RowTracking],
         conflicts: &[DeltaFeature::IcebergCompatV1, DeltaFeature::IcebergCompatV2],
         doc: "Rules about types and files that no writer here follows.",
@@ -382,7 +390,7 @@ pub const FEATURES: &[FeatureSpec] = &[
     FeatureSpec {
         feature: DeltaFeature::InCommitTimestamp,
         name: "inCommitTimestamp",
-        property: Some(property(key::ENABLE_IN_COMMIT_TIMESTAMPS, "true")),
+        property: Some(flag(key::ENABLE_IN_COMMIT_TIMESTAMPS)),
         doc: "The runtime does not know the property either.",
         ..LOCKING
     },
@@ -402,7 +410,7 @@ pub const FEATURES: &[FeatureSpec] = &[
     FeatureSpec {
         feature: DeltaFeature::RowTracking,
         name: "rowTracking",
-        property: Some(property(key::ENABLE_ROW_TRACKING, "true")),
+        property: Some(flag(key::ENABLE_ROW_TRACKING)),
         requires: &[DeltaFeature::DomainMetadata],
         doc: "The runtime has an operation that adds it, after which it refuses its own commits.",
         ..LOCKING
@@ -416,21 +424,25 @@ pub const FEATURES: &[FeatureSpec] = &[
     FeatureSpec {
         feature: DeltaFeature::TypeWidening,
         name: "typeWidening",
-        property: Some(property(key::ENABLE_TYPE_WIDENING, "true")),
+        property: Some(flag(key::ENABLE_TYPE_WIDENING)),
         doc: "Declared types widen where a table is opened.",
         ..FOREIGN
     },
     FeatureSpec {
         feature: DeltaFeature::TypeWideningPreview,
         name: "typeWidening-preview",
-        property: Some(property(key::ENABLE_TYPE_WIDENING, "true")),
+        property: Some(flag(key::ENABLE_TYPE_WIDENING)),
         doc: "As typeWidening.",
         ..FOREIGN
     },
     FeatureSpec {
         feature: DeltaFeature::V2Checkpoint,
         name: "v2Checkpoint",
-        property: Some(property(key::CHECKPOINT_POLICY, "v2")),
+        property: Some(EnablingProperty {
+            key: key::CHECKPOINT_POLICY,
+            on: "v2",
+            off: "classic",
+        }),
         enablement: Enablement::AfterCreation,
         doc: "Its property in a create, or before the feature is listed, makes the runtime list the feature for readers \
               only, on which it panics.",
@@ -486,3 +498,6 @@ const _: () = {
         at += 1;
     }
 };
+
+#[cfg(test)]
+mod tests;

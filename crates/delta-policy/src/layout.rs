@@ -193,17 +193,13 @@ pub fn resolve_layout(dataset: &DatasetSpec) -> Result<ParquetLayout, Errors> {
         if dataset.partition().contains(column.name()) {
             continue;
         }
-        errors.extend(check_declared(column, declared));
         let is_leading = leading == Some(column.name());
         let mut path = vec![column.name().as_str().to_owned()];
-        walk(
-            &mut path,
-            column.column_type(),
-            false,
-            &mut |path, leaf, repeated| {
-                leaves.push(decide_leaf(path, leaf, declared, is_leading, repeated));
-            },
-        );
+        let mut visit = |path: &[String], leaf: &ColumnType, repeated| {
+            errors.extend(check_leaf(column, leaf, path.len() > 1, declared));
+            leaves.push(decide_leaf(path, leaf, declared, is_leading, repeated));
+        };
+        walk(&mut path, column.column_type(), false, &mut visit);
     }
     let layout = ParquetLayout {
         codec: *codec,
@@ -300,27 +296,27 @@ fn statistics_of(
     }
 }
 
-fn check_declared(column: &ColumnSpec, declared: ColumnLayout) -> Vec<Error> {
+fn check_leaf(
+    column: &ColumnSpec,
+    leaf: &ColumnType,
+    is_nested: bool,
+    declared: ColumnLayout,
+) -> Vec<Error> {
     let ColumnLayout {
         encoding,
         statistics,
         bloom_filter,
     } = declared;
-    let column_type = column.column_type();
     let mismatch = |setting: String, reason| Error::LayoutMismatch {
         column: column.name().clone(),
-        column_type: Box::new(column_type.clone()),
+        column_type: Box::new(leaf.clone()),
         setting,
         reason,
     };
-    let is_float = matches!(column_type, ColumnType::Float32 | ColumnType::Float64);
-    let is_nested = matches!(
-        column_type,
-        ColumnType::List(_) | ColumnType::Struct(_) | ColumnType::Map { .. }
-    );
+    let is_float = matches!(leaf, ColumnType::Float32 | ColumnType::Float64);
     let mut errors = Vec::new();
     if let Some(encoding) = encoding
-        && let Some(reason) = encoding_mismatch(encoding, column_type)
+        && let Some(reason) = encoding_mismatch(encoding, leaf)
     {
         errors.push(mismatch(format!("encoding {}", encoding.as_str()), reason));
     }
@@ -330,7 +326,7 @@ fn check_declared(column: &ColumnSpec, declared: ColumnLayout) -> Vec<Error> {
             "bounds leave NaN out, so a filter would lose rows",
         ));
     }
-    if bloom_filter.is_some() && (is_float || is_nested || *column_type == ColumnType::Boolean) {
+    if bloom_filter.is_some() && (is_float || is_nested || *leaf == ColumnType::Boolean) {
         errors.push(mismatch(
             "a bloom filter".to_owned(),
             "no reader looks such values up",
@@ -339,11 +335,11 @@ fn check_declared(column: &ColumnSpec, declared: ColumnLayout) -> Vec<Error> {
     errors
 }
 
-fn encoding_mismatch(encoding: Encoding, column_type: &ColumnType) -> Option<&'static str> {
-    let is_text = matches!(column_type, ColumnType::Utf8 | ColumnType::Binary);
-    let is_stored_as_integer = column_type.is_integer()
+fn encoding_mismatch(encoding: Encoding, leaf: &ColumnType) -> Option<&'static str> {
+    let is_text = matches!(leaf, ColumnType::Utf8 | ColumnType::Binary);
+    let is_stored_as_integer = leaf.is_integer()
         || matches!(
-            column_type,
+            leaf,
             ColumnType::Date | ColumnType::TimestampUtc | ColumnType::TimestampNtz
         );
     match encoding {
@@ -351,7 +347,7 @@ fn encoding_mismatch(encoding: Encoding, column_type: &ColumnType) -> Option<&'s
         Encoding::DeltaLengthByteArray | Encoding::DeltaByteArray if !is_text => {
             Some("it is for text and bytes")
         }
-        Encoding::Dictionary if *column_type == ColumnType::Boolean => {
+        Encoding::Dictionary if *leaf == ColumnType::Boolean => {
             Some("a bit is shorter than any reference")
         }
         _ => None,
@@ -400,3 +396,6 @@ fn check_numbers(dataset: &DatasetSpec) -> Vec<Error> {
     }
     errors
 }
+
+#[cfg(test)]
+mod tests;

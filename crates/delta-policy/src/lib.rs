@@ -55,6 +55,8 @@ mod policy;
 mod properties;
 mod protocol;
 mod resolve;
+#[cfg(test)]
+mod sample;
 mod statistics;
 
 pub use error::{Error, Errors};

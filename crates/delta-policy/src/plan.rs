@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::properties::key;
 use crate::protocol::{LISTED_READER_VERSION, LISTED_WRITER_VERSION};
 use crate::{
     DeltaFeature, Enablement, Error, Errors, FEATURES, FeatureGate, Protocol, ProtocolSupport,
@@ -24,8 +25,16 @@ impl TableState {
             && feature.spec().property.is_none_or(|property| {
                 self.properties
                     .get(property.key)
-                    .is_some_and(|found| property.is_activated_by(found))
+                    .is_some_and(|found| property.is_on(found))
             })
+    }
+
+    /// The names of the constraints that rows have to satisfy. The deterministic writer evaluates none, so a table that
+    /// has one is not for it.
+    pub fn constraints(&self) -> impl Iterator<Item = &str> {
+        self.properties
+            .keys()
+            .filter_map(|key| key.strip_prefix(key::CONSTRAINT_PREFIX))
     }
 }
 
@@ -55,7 +64,8 @@ pub struct FeaturePlan {
 /// Plans how a table gets the wanted features: in its first commit as far as possible, and in at most one other.
 ///
 /// A new table has the oldest protocol that allows what is wanted (reader 1, writer 2 when nothing is), because old
-/// protocols are what other readers open. An existing table keeps whatever it has.
+/// protocols are what other readers open. An existing table keeps what its protocol allows:
+/// [`plan_properties`](crate::plan_properties) switches features off, but nothing takes them out.
 ///
 /// **Determinism**: a function of its arguments only.
 /// **Errors**: [`Error::FeatureRefused`] for a feature that would lock the runtime out of the table or that no writer
@@ -175,7 +185,7 @@ fn change(protocol: Protocol, features: BTreeSet<DeltaFeature>) -> FeatureChange
     let properties = features
         .iter()
         .filter_map(|feature| feature.spec().property)
-        .map(|property| (property.key.to_owned(), property.value.to_owned()))
+        .map(|property| (property.key.to_owned(), property.on.to_owned()))
         .collect();
     FeatureChange {
         protocol,
@@ -207,20 +217,24 @@ fn extend(base: &Protocol, wanted: &BTreeSet<DeltaFeature>) -> Protocol {
 /// Whatever a version implied has to be listed when the version goes up, or the table loses it: without
 /// `changeDataFeed` in the list, a change feed ends without a word.
 fn list(base: &Protocol, added: impl Iterator<Item = DeltaFeature>) -> Protocol {
+    let kept = || FEATURES.iter().filter(|row| base.allows(row.feature));
     let mut protocol = base.clone();
     if base.min_writer_version < LISTED_WRITER_VERSION {
         protocol.min_writer_version = LISTED_WRITER_VERSION;
-        let kept = FEATURES.iter().filter(|row| base.allows(row.feature));
         protocol
             .writer_features
-            .extend(kept.map(|row| row.name.to_owned()));
+            .extend(kept().map(|row| row.name.to_owned()));
     }
     for feature in added {
         let name = feature.name().to_owned();
         if feature.spec().side == Side::ReaderAndWriter {
             if protocol.min_reader_version < LISTED_READER_VERSION {
-                protocol.reader_features.extend(base.required_of_readers());
                 protocol.min_reader_version = LISTED_READER_VERSION;
+                protocol.reader_features.extend(
+                    kept()
+                        .filter(|row| row.side == Side::ReaderAndWriter)
+                        .map(|row| row.name.to_owned()),
+                );
             }
             protocol.reader_features.insert(name.clone());
         }
@@ -228,3 +242,6 @@ fn list(base: &Protocol, added: impl Iterator<Item = DeltaFeature>) -> Protocol 
     }
     protocol
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use ossature_schema_spec::ColumnName;
 
-use crate::{Error, FEATURES, ResolvedPolicy, StatsDecision, TableState};
+use crate::{
+    DeltaFeature, Enablement, EnablingProperty, Error, FEATURES, ResolvedPolicy, StatsDecision,
+    TableState,
+};
 
 /// The keys of table properties.
 pub(crate) mod key {
@@ -72,7 +75,7 @@ const CUT_BY_ROWS: &str = "files are cut by rows and by key, not by bytes";
 const NAMED_BY_CONTENT: &str = "files are named by their content";
 const LAID_OUT: &str = "files are laid out by the deterministic writer";
 
-/// Properties besides those that activate a feature.
+/// Properties besides those that switch a feature.
 const PROPERTIES: &[(&str, Owner)] = &[
     ("delta.autoOptimize.autoCompact", Owner::Nobody(LAID_OUT)),
     ("delta.autoOptimize.optimizeWrite", Owner::Nobody(LAID_OUT)),
@@ -131,18 +134,20 @@ fn owner(key: &str) -> Option<Owner> {
     if key == key::ENABLE_CHANGE_DATA_FEED {
         return Some(Owner::Field("`change_feed`"));
     }
-    let activates = |activator: &str| activator == key;
-    if FEATURES
-        .iter()
-        .filter_map(|row| row.property)
-        .any(|property| activates(property.key))
-    {
+    if switches().any(|(_, property)| property.key == key) {
         return Some(Owner::Field("`features`"));
     }
     PROPERTIES
         .iter()
         .find(|(known, _)| *known == key)
         .map(|(_, owner)| *owner)
+}
+
+/// The features that a property switches.
+fn switches() -> impl Iterator<Item = (DeltaFeature, EnablingProperty)> {
+    FEATURES
+        .iter()
+        .filter_map(|row| Some((row.feature, row.property?)))
 }
 
 /// What is wrong with properties that a policy sets by their keys.
@@ -167,7 +172,7 @@ pub(crate) fn check(properties: &BTreeMap<String, String>) -> impl Iterator<Item
 
 /// The properties of a table that is created under a policy: what its first commit's metadata holds.
 ///
-/// Those that activate a feature are among them, except where the feature enters later
+/// Those that switch a feature on are among them, except where the feature enters later
 /// ([`Enablement::AfterCreation`](crate::Enablement)); [`plan_features`](crate::plan_features) tells which.
 ///
 /// **Determinism**: a function of its argument only, in the order of keys.
@@ -187,7 +192,7 @@ pub fn render_properties(policy: &ResolvedPolicy) -> BTreeMap<String, String> {
     let (statistics, columns) = render_statistics(&policy.statistics.value);
     set(statistics, columns);
     for property in policy.properties_at_creation() {
-        set(property.key, property.value.to_owned());
+        set(property.key, property.on.to_owned());
     }
     properties
 }
@@ -220,17 +225,27 @@ impl PropertyChange {
 
 /// Compares the properties that a table has with those that a policy gives.
 ///
-/// Keys that no policy decides stay as they are.
+/// Features that are on and not wanted are switched off. Keys that no policy decides stay as they are. A feature that is
+/// to be on needs its protocol first or in the same commit, see [`plan_features`](crate::plan_features).
 pub fn plan_properties(current: &TableState, policy: &ResolvedPolicy) -> PropertyChange {
     let wanted = render_properties(policy);
+    let wanted_features = policy.wanted_features();
     let unset = [key::STATS_COLUMNS, key::STATS_COLUMNS_COUNT]
         .into_iter()
         .filter(|key| current.properties.contains_key(*key) && !wanted.contains_key(*key))
         .map(str::to_owned)
         .collect();
+    let switched_off = switches()
+        .filter(|(feature, _)| !wanted_features.contains(feature) && current.has_active(*feature))
+        .filter(|(feature, _)| !matches!(feature.spec().enablement, Enablement::Refused(_)))
+        .map(|(_, property)| (property.key.to_owned(), property.off.to_owned()));
     let set = wanted
         .into_iter()
         .filter(|(key, value)| current.properties.get(key) != Some(value))
+        .chain(switched_off)
         .collect();
     PropertyChange { set, unset }
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,8 +113,8 @@ impl ProtocolSupport {
     /// The linked runtime, as [`FEATURES`] says.
     ///
     /// It writes to tables whose version implies constraints or generated columns, but the deterministic writer
-    /// evaluates neither: before it writes to a table that somebody else made, look for `delta.constraints.*` and for
-    /// generation expressions.
+    /// evaluates neither: before it writes to a table that somebody else made, look at
+    /// [`TableState::constraints`](crate::TableState::constraints) and for generation expressions in the schema.
     pub fn runtime() -> Self {
         Self {
             max_reader_version: LISTED_READER_VERSION,
@@ -360,3 +360,6 @@ fn join(names: &BTreeSet<String>) -> String {
         .collect::<Vec<_>>()
         .join(", ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -199,3 +199,6 @@ fn has_timestamp_ntz(column_type: &ColumnType) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -194,3 +194,6 @@ fn prunes_correctly(column_type: &ColumnType) -> bool {
     column_type.has_min_max()
         && !matches!(column_type, ColumnType::Decimal { precision, .. } if *precision > EXACT_DECIMAL_DIGITS)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,255 @@
+//! What properties a policy becomes, which ones are refused, and how an existing table catches up.
+
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::sample::{columns, dataset};
+use crate::{
+    DeltaFeature, PolicyOverrides, Protocol, Retention, StatsPolicy, TablePolicy, plan_features,
+    resolve,
+};
+
+fn resolved(policy: &TablePolicy) -> ResolvedPolicy {
+    let none = PolicyOverrides::none();
+    resolve(&none, &none, &dataset(), policy, &[]).unwrap()
+}
+
+fn lines(properties: &BTreeMap<String, String>) -> String {
+    let lines: Vec<String> = properties
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    lines.join("\n")
+}
+
+#[track_caller]
+fn check(policy: &TablePolicy, want: &Expect) {
+    want.assert_eq(&lines(&render_properties(&resolved(policy))));
+}
+
+#[test]
+fn the_defaults_switch_nothing_on_and_keep_old_versions() {
+    check(
+        &TablePolicy::default(),
+        &expect![[r#"
+        delta.checkpointInterval=10
+        delta.dataSkippingStatsColumns=node_id,position
+        delta.deletedFileRetentionDuration=interval 36500 days
+        delta.logRetentionDuration=interval 36500 days"#]],
+    );
+}
+
+#[test]
+fn no_statistics_has_to_be_said() {
+    check(
+        &TablePolicy::default().statistics(StatsPolicy::Off),
+        &expect![[r#"
+            delta.checkpointInterval=10
+            delta.dataSkippingNumIndexedCols=0
+            delta.deletedFileRetentionDuration=interval 36500 days
+            delta.logRetentionDuration=interval 36500 days"#]],
+    );
+    // The only column that is named is the partition column.
+    check(
+        &TablePolicy::default().statistics(StatsPolicy::Explicit(columns("kind"))),
+        &expect![[r#"
+            delta.checkpointInterval=10
+            delta.dataSkippingNumIndexedCols=0
+            delta.deletedFileRetentionDuration=interval 36500 days
+            delta.logRetentionDuration=interval 36500 days"#]],
+    );
+}
+
+#[test]
+fn every_field_has_its_property() {
+    check(
+        &TablePolicy::default()
+            .statistics(StatsPolicy::Explicit(columns("seen name")))
+            .change_feed(true)
+            .features([
+                DeltaFeature::AppendOnly,
+                DeltaFeature::DeletionVectors,
+                DeltaFeature::V2Checkpoint,
+            ])
+            .checkpoint_commits_interval(7.try_into().unwrap())
+            .log_retention(Retention::try_days(30).unwrap())
+            .deleted_file_retention(Retention::try_days(1).unwrap())
+            .properties([
+                ("delta.isolationLevel", "Serializable"),
+                ("delta.checkpoint.writeStatsAsStruct", "true"),
+            ]),
+        &expect![[r#"
+            delta.appendOnly=true
+            delta.checkpoint.writeStatsAsStruct=true
+            delta.checkpointInterval=7
+            delta.dataSkippingStatsColumns=name,seen
+            delta.deletedFileRetentionDuration=interval 1 days
+            delta.enableChangeDataFeed=true
+            delta.enableDeletionVectors=true
+            delta.isolationLevel=Serializable
+            delta.logRetentionDuration=interval 30 days"#]],
+    );
+}
+
+#[test]
+fn properties_of_the_first_commit_hold_those_of_the_feature_plan() {
+    let policy = resolved(
+        &TablePolicy::default()
+            .change_feed(true)
+            .features([DeltaFeature::V2Checkpoint]),
+    );
+    let properties = render_properties(&policy);
+    let plan = plan_features(None, &policy.wanted_features()).unwrap();
+    for (key, value) in plan.at_creation.unwrap().properties {
+        assert_eq!(properties.get(&key), Some(&value));
+    }
+    for key in plan.after_creation.unwrap().properties.keys() {
+        assert_eq!(properties.get(key), None);
+    }
+}
+
+#[track_caller]
+fn check_refused(properties: &[(&str, &str)], want: &Expect) {
+    let properties = properties
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
+    let errors: Vec<String> = super::check(&properties)
+        .map(|error| format!("{}: {error}", error.code()))
+        .collect();
+    want.assert_eq(&errors.join("\n"));
+}
+
+#[test]
+fn properties_that_a_field_decides_point_to_the_field() {
+    check_refused(
+        &[
+            ("delta.appendOnly", "true"),
+            ("delta.checkpointInterval", "5"),
+            ("delta.checkpointPolicy", "v2"),
+            ("delta.columnMapping.maxColumnId", "5"),
+            ("delta.columnMapping.mode", "name"),
+            ("delta.dataSkippingNumIndexedCols", "5"),
+            ("delta.dataSkippingStatsColumns", "id"),
+            ("delta.deletedFileRetentionDuration", "interval 1 days"),
+            ("delta.enableChangeDataFeed", "true"),
+            ("delta.enableDeletionVectors", "true"),
+            ("delta.enableExpiredLogCleanup", "false"),
+            ("delta.enableInCommitTimestamps", "true"),
+            ("delta.enableRowTracking", "true"),
+            ("delta.feature.v2Checkpoint", "supported"),
+            ("delta.logRetentionDuration", "interval 1 days"),
+            ("delta.minReaderVersion", "3"),
+            ("delta.minWriterVersion", "7"),
+        ],
+        &expect![[r#"
+            property_has_field: table property `delta.appendOnly` is not set by name: `features` decides it
+            property_has_field: table property `delta.checkpointInterval` is not set by name: `checkpoint_commits_interval` decides it
+            property_has_field: table property `delta.checkpointPolicy` is not set by name: `features` decides it
+            property_has_field: table property `delta.columnMapping.maxColumnId` is not set by name: `features` decides it
+            property_has_field: table property `delta.columnMapping.mode` is not set by name: `features` decides it
+            property_has_field: table property `delta.dataSkippingNumIndexedCols` is not set by name: `statistics` decides it
+            property_has_field: table property `delta.dataSkippingStatsColumns` is not set by name: `statistics` decides it
+            property_has_field: table property `delta.deletedFileRetentionDuration` is not set by name: `deleted_file_retention` decides it
+            property_has_field: table property `delta.enableChangeDataFeed` is not set by name: `change_feed` decides it
+            property_has_field: table property `delta.enableDeletionVectors` is not set by name: `features` decides it
+            property_has_field: table property `delta.enableExpiredLogCleanup` is not set by name: `log_retention` decides it
+            property_has_field: table property `delta.enableInCommitTimestamps` is not set by name: `features` decides it
+            property_has_field: table property `delta.enableRowTracking` is not set by name: `features` decides it
+            property_has_field: table property `delta.feature.v2Checkpoint` is not set by name: `features` decides it
+            property_has_field: table property `delta.logRetentionDuration` is not set by name: `log_retention` decides it
+            property_has_field: table property `delta.minReaderVersion` is not set by name: `features` decides it
+            property_has_field: table property `delta.minWriterVersion` is not set by name: `features` decides it"#]],
+    );
+}
+
+#[test]
+fn properties_that_contradict_the_writer_are_refused() {
+    check_refused(
+        &[
+            ("delta.autoOptimize.autoCompact", "true"),
+            ("delta.autoOptimize.optimizeWrite", "true"),
+            ("delta.constraints.positive", "id > 0"),
+            ("delta.randomizeFilePrefixes", "true"),
+            ("delta.randomPrefixLength", "2"),
+            ("delta.setTransactionRetentionDuration", "interval 1 days"),
+            ("delta.targetFileSize", "128mb"),
+            ("delta.tuneFileSizesForRewrites", "true"),
+        ],
+        &expect![[r#"
+            property_refused: table property `delta.autoOptimize.autoCompact` is refused: files are laid out by the deterministic writer
+            property_refused: table property `delta.autoOptimize.optimizeWrite` is refused: files are laid out by the deterministic writer
+            property_refused: table property `delta.constraints.positive` is refused: the deterministic writer evaluates no constraint
+            property_refused: table property `delta.randomPrefixLength` is refused: files are named by their content
+            property_refused: table property `delta.randomizeFilePrefixes` is refused: files are named by their content
+            property_refused: table property `delta.setTransactionRetentionDuration` is refused: a transaction identifier that expires lets a retried write happen twice
+            property_refused: table property `delta.targetFileSize` is refused: files are cut by rows and by key, not by bytes
+            property_refused: table property `delta.tuneFileSizesForRewrites` is refused: files are cut by rows and by key, not by bytes"#]],
+    );
+}
+
+#[test]
+fn values_and_spelling_are_checked_because_the_runtime_does_not() {
+    check_refused(
+        &[
+            ("delta.isolationLevel", "serializable"),
+            ("delta.checkpoint.writeStatsAsJson", "yes"),
+            ("delta.isolationlevel", "Serializable"),
+            ("owner", "me"),
+        ],
+        &expect![[r#"
+            property_value: table property `delta.checkpoint.writeStatsAsJson` is `yes`, wanted `true` or `false`
+            property_value: table property `delta.isolationLevel` is `serializable`, wanted `Serializable`, `WriteSerializable` or `SnapshotIsolation`
+            property_unknown: table property `delta.isolationlevel` is unknown
+            property_unknown: table property `owner` is unknown"#]],
+    );
+    check_refused(
+        &[
+            ("delta.isolationLevel", "SnapshotIsolation"),
+            ("delta.checkpoint.writeStatsAsJson", "false"),
+        ],
+        &expect![""],
+    );
+}
+
+#[track_caller]
+fn check_change(current: &TableState, policy: &TablePolicy, want: &Expect) {
+    let change = plan_properties(current, &resolved(policy));
+    want.assert_eq(&format!("{}\nunset {:?}", lines(&change.set), change.unset));
+}
+
+#[test]
+fn a_table_created_under_a_policy_needs_no_change() {
+    let policy = resolved(&TablePolicy::default().change_feed(true));
+    let state = TableState {
+        protocol: Protocol::versions(1, 4),
+        properties: render_properties(&policy),
+    };
+    assert!(plan_properties(&state, &policy).is_empty());
+}
+
+#[test]
+fn an_existing_table_catches_up() {
+    let policy = TablePolicy::default().change_feed(true);
+    let mut state = TableState {
+        protocol: Protocol::versions(1, 4),
+        properties: render_properties(&resolved(&policy)),
+    };
+    state.properties.insert("owner".to_owned(), "me".to_owned());
+    // A leftover list of columns would win over the count of none, and the feed would go on.
+    check_change(
+        &state,
+        &TablePolicy::default().statistics(StatsPolicy::Off),
+        &expect![[r#"
+            delta.dataSkippingNumIndexedCols=0
+            delta.enableChangeDataFeed=false
+            unset ["delta.dataSkippingStatsColumns"]"#]],
+    );
+    check_change(
+        &state,
+        &policy.checkpoint_commits_interval(20.try_into().unwrap()),
+        &expect![[r#"
+            delta.checkpointInterval=20
+            unset []"#]],
+    );
+}

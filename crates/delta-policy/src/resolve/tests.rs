@@ -1,0 +1,311 @@
+//! Who wins, what is refused, and what the fingerprint sees.
+
+use expect_test::{Expect, expect};
+use ossature_schema_spec::{ColumnSpec, FieldSpec};
+use proptest::prelude::*;
+
+use super::*;
+use crate::sample::{builder, column, columns, dataset};
+use crate::{Override, Source, StatsPolicy};
+
+fn rows(count: u64) -> NonZeroU64 {
+    NonZeroU64::new(count).unwrap()
+}
+
+fn none() -> PolicyOverrides {
+    PolicyOverrides::none()
+}
+
+fn with_rows(rows_per_file_max: Override<NonZeroU64>) -> PolicyOverrides {
+    PolicyOverrides {
+        rows_per_file_max,
+        ..none()
+    }
+}
+
+#[track_caller]
+fn check_rows(request: &Override<NonZeroU64>, location: &Override<NonZeroU64>, want: &Expect) {
+    let decide = |policy| {
+        let (request, location) = (with_rows(request.clone()), with_rows(location.clone()));
+        let resolved = resolve(&request, &location, &dataset(), &policy, &[]).unwrap();
+        let Decided { value, source } = resolved.rows_per_file_max;
+        format!("{value} ({source})")
+    };
+    let undeclared = decide(TablePolicy::default());
+    let declared = decide(TablePolicy::default().rows_per_file_max(rows(3)));
+    want.assert_eq(&format!("undeclared {undeclared}, declared {declared}"));
+}
+
+#[test]
+fn the_strongest_place_that_speaks_wins() {
+    use Override::{Clear, Inherit, Set};
+    check_rows(
+        &Inherit,
+        &Inherit,
+        &expect!["undeclared 1048576 (default), declared 3 (dataset)"],
+    );
+    check_rows(
+        &Inherit,
+        &Set(rows(2)),
+        &expect!["undeclared 2 (location), declared 2 (location)"],
+    );
+    check_rows(
+        &Set(rows(1)),
+        &Set(rows(2)),
+        &expect!["undeclared 1 (request), declared 1 (request)"],
+    );
+    check_rows(
+        &Clear,
+        &Set(rows(2)),
+        &expect!["undeclared 1048576 (request), declared 1048576 (request)"],
+    );
+    check_rows(
+        &Inherit,
+        &Clear,
+        &expect!["undeclared 1048576 (location), declared 1048576 (location)"],
+    );
+}
+
+#[test]
+fn an_empty_set_is_a_value_and_clears() {
+    let policy = TablePolicy::default().features([DeltaFeature::AppendOnly]);
+    for features in [Override::Set(BTreeSet::new()), Override::Clear] {
+        let request = PolicyOverrides { features, ..none() };
+        let features = resolve(&request, &none(), &dataset(), &policy, &[])
+            .unwrap()
+            .features;
+        assert!(features.value.is_empty());
+        assert_eq!(features.source, Source::Request);
+    }
+}
+
+#[test]
+fn the_defaults_are_the_documented_ones() {
+    let policy = resolve(&none(), &none(), &dataset(), &TablePolicy::default(), &[]).unwrap();
+    expect![[r#"
+        (
+            Decided {
+                value: 1048576,
+                source: Default,
+            },
+            Decided {
+                value: Strict,
+                source: Default,
+            },
+            Decided {
+                value: {},
+                source: Default,
+            },
+            Decided {
+                value: false,
+                source: Default,
+            },
+            Decided {
+                value: 10,
+                source: Default,
+            },
+            Decided {
+                value: Retention(
+                    36500,
+                ),
+                source: Default,
+            },
+            Decided {
+                value: Retention(
+                    36500,
+                ),
+                source: Default,
+            },
+            Decided {
+                value: {},
+                source: Default,
+            },
+        )
+    "#]]
+    .assert_debug_eq(&(
+        policy.rows_per_file_max,
+        policy.schema_mode,
+        policy.features,
+        policy.change_feed,
+        policy.checkpoint_commits_interval,
+        policy.log_retention,
+        policy.deleted_file_retention,
+        policy.properties,
+    ));
+}
+
+#[track_caller]
+fn check_errors(policy: &TablePolicy, want: &Expect) {
+    let errors = resolve(&none(), &none(), &dataset(), policy, &[]).unwrap_err();
+    let lines: Vec<String> = errors
+        .iter()
+        .map(|error| {
+            let hint = error
+                .hint()
+                .map_or(String::new(), |hint| format!(" ({hint})"));
+            format!("{}: {error}{hint}", error.code())
+        })
+        .collect();
+    want.assert_eq(&lines.join("\n"));
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    check_errors(
+        &TablePolicy::default()
+            .statistics(StatsPolicy::Explicit(columns("gone lost")))
+            .change_feed(true)
+            .features([
+                DeltaFeature::ChangeDataFeed,
+                DeltaFeature::ColumnMapping,
+                DeltaFeature::RowTracking,
+                DeltaFeature::TimestampNtz,
+            ])
+            .properties([("delta.enableRowTracking", "true"), ("delta.nothing", "")]),
+        &expect![[r#"
+            unknown_statistics_column: `cpg.sample` asks for statistics on column `gone`, but declares no such column
+            unknown_statistics_column: `cpg.sample` asks for statistics on column `lost`, but declares no such column
+            feature_follows: table feature `changeDataFeed` is not asked for by name: it follows from `change_feed` (leave it out of `features`)
+            feature_follows: table feature `timestampNtz` is not asked for by name: it follows from the dataset's columns (leave it out of `features`)
+            feature_conflict: table feature `changeDataFeed` is refused: no table has it together with `columnMapping` (choose between `changeDataFeed` and `columnMapping`)
+            feature_refused: table feature `columnMapping` is refused: the change feed, compaction and added columns do not work on mapped tables, and column names need no mapping
+            feature_refused: table feature `rowTracking` is refused: the runtime reads such tables but never writes them again
+            property_has_field: table property `delta.enableRowTracking` is not set by name: `features` decides it (set `features` instead)
+            property_unknown: table property `delta.nothing` is unknown (check the spelling, or leave it out)"#]],
+    );
+}
+
+#[test]
+fn the_type_of_a_column_asks_for_its_feature() {
+    let nested = ColumnType::List(Box::new(
+        FieldSpec::nullable("element", ColumnType::TimestampNtz).unwrap(),
+    ));
+    for column_type in [ColumnType::TimestampNtz, nested] {
+        let dataset = builder()
+            .column(ColumnSpec::nullable("local_time", column_type).unwrap())
+            .build()
+            .unwrap();
+        let policy = resolve(&none(), &none(), &dataset, &TablePolicy::default(), &[]).unwrap();
+        assert_eq!(policy.features.value, BTreeSet::new());
+        assert_eq!(
+            policy.wanted_features(),
+            [DeltaFeature::TimestampNtz].into()
+        );
+    }
+}
+
+#[test]
+fn the_fingerprint_sees_what_is_decided_and_not_who_decided() {
+    let fingerprint = |request: &PolicyOverrides, policy: &TablePolicy| {
+        resolve(request, &none(), &dataset(), policy, &[])
+            .unwrap()
+            .fingerprint()
+    };
+    let base = TablePolicy::default();
+    let plain = fingerprint(&none(), &base);
+    let said = with_rows(Override::Set(DEFAULTS.rows_per_file_max));
+    assert_eq!(plain, fingerprint(&said, &base));
+
+    let one = NonZeroU32::MIN;
+    let day = Retention::try_days(1).unwrap();
+    let changed = [
+        base.clone().rows_per_file_max(rows(1)),
+        base.clone().statistics(StatsPolicy::Off),
+        base.clone().schema_mode(SchemaMode::Additive),
+        base.clone().features([DeltaFeature::AppendOnly]),
+        base.clone().change_feed(true),
+        base.clone().checkpoint_commits_interval(one),
+        base.clone().log_retention(day),
+        base.clone().deleted_file_retention(day),
+        base.clone()
+            .properties([("delta.isolationLevel", "Serializable")]),
+    ]
+    .map(|policy| fingerprint(&none(), &policy));
+    let distinct: BTreeSet<Fingerprint> = changed.into_iter().chain([plain]).collect();
+    assert_eq!(distinct.len(), 10);
+}
+
+fn place<T: Clone + std::fmt::Debug>(
+    value: impl Strategy<Value = T>,
+) -> impl Strategy<Value = Override<T>> {
+    prop_oneof![
+        Just(Override::Inherit),
+        Just(Override::Clear),
+        value.prop_map(Override::Set),
+    ]
+}
+
+fn statistics() -> impl Strategy<Value = StatsPolicy> {
+    prop_oneof![
+        Just(StatsPolicy::Off),
+        (0..5_u32).prop_map(|columns_max| StatsPolicy::Auto { columns_max }),
+        proptest::sample::subsequence(columns("kind node_id name weight seen"), 1..5)
+            .prop_map(StatsPolicy::Explicit),
+    ]
+}
+
+prop_compose! {
+    fn overrides()(
+        rows_per_file_max in place((1..9_u64).prop_map(rows)),
+        statistics in place(statistics()),
+        schema_mode in place(prop_oneof![Just(SchemaMode::Strict), Just(SchemaMode::Additive)]),
+        features in place(proptest::sample::subsequence(
+            vec![DeltaFeature::AppendOnly, DeltaFeature::DeletionVectors, DeltaFeature::V2Checkpoint],
+            0..=3,
+        ).prop_map(|features| features.into_iter().collect())),
+        change_feed in place(any::<bool>()),
+        log_retention in place((1..100_u32).prop_map(|days| Retention::try_days(days).unwrap())),
+    ) -> PolicyOverrides {
+        PolicyOverrides {
+            rows_per_file_max,
+            statistics,
+            schema_mode,
+            features,
+            change_feed,
+            log_retention,
+            ..PolicyOverrides::none()
+        }
+    }
+}
+
+/// The request that says out loud what was decided.
+fn spell_out(policy: &ResolvedPolicy) -> PolicyOverrides {
+    PolicyOverrides {
+        rows_per_file_max: Override::Set(policy.rows_per_file_max.value),
+        statistics: Override::Set(policy.statistics.value.policy.clone()),
+        schema_mode: Override::Set(policy.schema_mode.value),
+        features: Override::Set(policy.features.value.clone()),
+        change_feed: Override::Set(policy.change_feed.value),
+        checkpoint_commits_interval: Override::Set(policy.checkpoint_commits_interval.value),
+        log_retention: Override::Set(policy.log_retention.value),
+        deleted_file_retention: Override::Set(policy.deleted_file_retention.value),
+        properties: Override::Set(policy.properties.value.clone()),
+    }
+}
+
+proptest! {
+    #[test]
+    fn resolving_is_pure_and_idempotent(request in overrides(), location in overrides()) {
+        let policy = TablePolicy::default();
+        let lineage = [column("name"), column("seen")];
+        let once = resolve(&request, &location, &dataset(), &policy, &lineage).unwrap();
+        let again = resolve(&request, &location, &dataset(), &policy, &lineage).unwrap();
+        prop_assert_eq!(&once, &again);
+
+        let spoken = resolve(&spell_out(&once), &none(), &dataset(), &policy, &lineage).unwrap();
+        prop_assert_eq!(spoken.fingerprint(), once.fingerprint());
+        prop_assert_eq!(spoken.statistics.value, once.statistics.value);
+    }
+
+    #[test]
+    fn a_request_that_speaks_makes_the_location_irrelevant(
+        request in overrides(),
+        location in overrides(),
+        other in overrides(),
+    ) {
+        let policy = TablePolicy::default();
+        let full = spell_out(&resolve(&request, &none(), &dataset(), &policy, &[]).unwrap());
+        let one = resolve(&full, &location, &dataset(), &policy, &[]).unwrap();
+        prop_assert_eq!(one, resolve(&full, &other, &dataset(), &policy, &[]).unwrap());
+    }
+}

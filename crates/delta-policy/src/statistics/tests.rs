@@ -1,0 +1,254 @@
+//! Every reason to leave a column out, and what holds for any choice.
+
+use expect_test::{Expect, expect};
+use ossature_schema_spec::{ColumnLayout, ParquetSpec};
+use proptest::prelude::*;
+
+use super::*;
+use crate::sample::{builder, column, columns, dataset};
+
+#[track_caller]
+fn check(policy: StatsPolicy, dataset: &DatasetSpec, lineage: &str, want: &Expect) {
+    let mut errors = Vec::new();
+    let decision = select(policy, dataset, &columns(lineage), &mut errors);
+    let chosen: Vec<&str> = decision.columns.iter().map(ColumnName::as_str).collect();
+    let dropped = decision
+        .dropped
+        .iter()
+        .map(|it| format!("\n- {}: {}", it.column, it.reason));
+    let errors = errors
+        .iter()
+        .map(|error| format!("\n! {}: {error}", error.code()));
+    let text = dropped.chain(errors).collect::<String>();
+    want.assert_eq(&format!("[{}]{text}", chosen.join(" ")));
+}
+
+fn explicit(names: &str) -> StatsPolicy {
+    StatsPolicy::Explicit(columns(names))
+}
+
+fn auto(columns_max: u32) -> StatsPolicy {
+    StatsPolicy::Auto { columns_max }
+}
+
+#[test]
+fn automatic_candidates_are_partition_order_key_and_lineage() {
+    check(
+        auto(32),
+        &dataset(),
+        "",
+        &expect![[r#"
+        [node_id position]
+        - kind: partition_column"#]],
+    );
+    check(
+        auto(32),
+        &dataset(),
+        "name seen node_id",
+        &expect![[r#"
+        [node_id position name seen]
+        - kind: partition_column"#]],
+    );
+}
+
+#[test]
+fn columns_that_the_table_lacks_are_dropped_when_lineage_names_them() {
+    check(
+        auto(32),
+        &dataset(),
+        "zeta alpha name",
+        &expect![[r#"
+        [node_id position name]
+        - kind: partition_column
+        - alpha: not_in_schema
+        - zeta: not_in_schema"#]],
+    );
+}
+
+#[test]
+fn types_without_correct_bounds_are_dropped() {
+    check(
+        auto(32),
+        &dataset(),
+        "level weight price ratio is_new payload span tags props",
+        &expect![[r#"
+            [node_id position level ratio]
+            - kind: partition_column
+            - weight: unsupported_type
+            - price: unsupported_type
+            - is_new: unsupported_type
+            - payload: unsupported_type
+            - span: unsupported_type
+            - tags: unsupported_type
+            - props: unsupported_type"#]],
+    );
+}
+
+#[test]
+fn the_cap_counts_only_columns_that_get_statistics() {
+    check(
+        auto(3),
+        &dataset(),
+        "name weight seen",
+        &expect![[r#"
+        [node_id position name]
+        - kind: partition_column
+        - weight: unsupported_type
+        - seen: over_cap"#]],
+    );
+    check(
+        auto(0),
+        &dataset(),
+        "",
+        &expect![[r#"
+        []
+        - kind: partition_column
+        - node_id: over_cap
+        - position: over_cap"#]],
+    );
+}
+
+#[test]
+fn a_name_that_a_list_repeats_is_a_duplicate() {
+    check(
+        explicit("name node_id name name"),
+        &dataset(),
+        "",
+        &expect![[r#"
+            [node_id name]
+            - name: duplicate
+            - name: duplicate"#]],
+    );
+    check(
+        auto(32),
+        &dataset(),
+        "name name node_id node_id",
+        &expect![[r#"
+            [node_id position name]
+            - kind: partition_column
+            - node_id: duplicate
+            - name: duplicate"#]],
+    );
+}
+
+#[test]
+fn explicit_columns_have_no_cap_and_come_in_schema_order() {
+    check(
+        explicit("ratio seen name level position node_id kind"),
+        &dataset(),
+        "payload",
+        &expect![[r#"
+            [node_id position level name seen ratio]
+            - kind: partition_column"#]],
+    );
+}
+
+#[test]
+fn explicit_columns_that_cannot_be_are_errors() {
+    check(
+        explicit(""),
+        &dataset(),
+        "",
+        &expect![[r#"
+        []
+        ! no_statistics_columns: `cpg.sample` asks for statistics on named columns, but names none"#]],
+    );
+    check(
+        explicit("zeta name alpha zeta"),
+        &dataset(),
+        "",
+        &expect![[r#"
+            [name]
+            - alpha: not_in_schema
+            - zeta: not_in_schema
+            - zeta: duplicate
+            ! unknown_statistics_column: `cpg.sample` asks for statistics on column `alpha`, but declares no such column
+            ! unknown_statistics_column: `cpg.sample` asks for statistics on column `zeta`, but declares no such column"#]],
+    );
+}
+
+#[test]
+fn off_is_off() {
+    check(StatsPolicy::Off, &dataset(), "name", &expect!["[]"]);
+}
+
+#[test]
+fn a_column_without_bounds_in_its_files_has_none_in_the_log() {
+    let layout = ColumnLayout {
+        statistics: Some(PageStatistics::None),
+        ..ColumnLayout::default()
+    };
+    let parquet = ParquetSpec {
+        columns: [(column("name"), layout)].into(),
+        ..ParquetSpec::default()
+    };
+    let dataset = builder().parquet(parquet).build().unwrap();
+    check(
+        auto(32),
+        &dataset,
+        "name",
+        &expect![[r#"
+        [node_id position]
+        - kind: partition_column
+        - name: no_file_statistics"#]],
+    );
+}
+
+fn names() -> impl Strategy<Value = Vec<ColumnName>> {
+    let mut all: Vec<ColumnName> = dataset()
+        .columns()
+        .iter()
+        .map(|column| column.name().clone())
+        .collect();
+    all.extend(columns("gone lost"));
+    proptest::collection::vec(proptest::sample::select(all), 0..12)
+}
+
+proptest! {
+    #[test]
+    fn the_choice_is_a_capped_subset_of_the_schema_in_its_order(
+        lineage in names(),
+        columns_max in 0..8_u32,
+    ) {
+        let dataset = dataset();
+        let decision = select(auto(columns_max), &dataset, &lineage, &mut Vec::new());
+        let places: Vec<usize> = decision
+            .columns
+            .iter()
+            .map(|name| dataset.columns().iter().position(|it| it.name() == name).unwrap())
+            .collect();
+        prop_assert!(places.is_sorted_by(|a, b| a < b));
+        prop_assert!(places.len() <= usize::try_from(columns_max).unwrap());
+        for name in &decision.columns {
+            prop_assert!(dataset.column(name).unwrap().column_type().has_min_max());
+            prop_assert!(!dataset.partition().contains(name));
+        }
+    }
+
+    #[test]
+    fn every_name_is_chosen_or_dropped_with_a_reason(lineage in names()) {
+        let decision = select(auto(2), &dataset(), &lineage, &mut Vec::new());
+        for name in &lineage {
+            let is_dropped = decision.dropped.iter().any(|it| it.column == *name);
+            prop_assert!(is_dropped || decision.columns.contains(name), "{}", name);
+        }
+    }
+
+    #[test]
+    fn the_order_of_names_changes_nothing(
+        (lineage, shuffled) in names().prop_flat_map(|names| {
+            (Just(names.clone()), Just(names).prop_shuffle())
+        }),
+        columns_max in 0..8_u32,
+    ) {
+        for (one, other) in [
+            (auto(columns_max), auto(columns_max)),
+            (StatsPolicy::Explicit(lineage.clone()), StatsPolicy::Explicit(shuffled.clone())),
+        ] {
+            let one = select(one, &dataset(), &lineage, &mut Vec::new());
+            let other = select(other, &dataset(), &shuffled, &mut Vec::new());
+            prop_assert_eq!(one.columns, other.columns);
+            prop_assert_eq!(one.dropped, other.dropped);
+        }
+    }
+}
