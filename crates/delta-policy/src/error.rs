@@ -92,13 +92,13 @@ pub enum Error {
         /// The days that were given.
         days: u32,
     },
-    /// A setting of a column's layout that its type cannot have.
-    #[error("column `{column}` of type {column_type} cannot have {setting}: {reason}")]
+    /// A setting of a column's layout that a leaf of it cannot have.
+    #[error("`{leaf}` of type {leaf_type} cannot have {setting}: {reason}")]
     LayoutMismatch {
-        /// The column.
-        column: ColumnName,
+        /// The leaf, dotted below nested columns.
+        leaf: String,
         /// Its type.
-        column_type: Box<ColumnType>,
+        leaf_type: Box<ColumnType>,
         /// The setting.
         setting: String,
         /// Why.

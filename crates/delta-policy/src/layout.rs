@@ -3,8 +3,8 @@
 use std::fmt;
 
 use ossature_schema_spec::{
-    BloomFilter, CanonicalHasher, Codec, ColumnLayout, ColumnSpec, ColumnType, DatasetSpec,
-    Encoding, Fingerprint, PageStatistics, ParquetSpec,
+    BloomFilter, CanonicalHasher, Codec, ColumnLayout, ColumnType, DatasetSpec, Encoding,
+    Fingerprint, PageStatistics, ParquetSpec,
 };
 
 use crate::{Error, Errors};
@@ -196,7 +196,7 @@ pub fn resolve_layout(dataset: &DatasetSpec) -> Result<ParquetLayout, Errors> {
         let is_leading = leading == Some(column.name());
         let mut path = vec![column.name().as_str().to_owned()];
         let mut visit = |path: &[String], leaf: &ColumnType, repeated| {
-            errors.extend(check_leaf(column, leaf, path.len() > 1, declared));
+            errors.extend(check_leaf(path, leaf, declared));
             leaves.push(decide_leaf(path, leaf, declared, is_leading, repeated));
         };
         walk(&mut path, column.column_type(), false, &mut visit);
@@ -296,23 +296,19 @@ fn statistics_of(
     }
 }
 
-fn check_leaf(
-    column: &ColumnSpec,
-    leaf: &ColumnType,
-    is_nested: bool,
-    declared: ColumnLayout,
-) -> Vec<Error> {
+fn check_leaf(path: &[String], leaf: &ColumnType, declared: ColumnLayout) -> Vec<Error> {
     let ColumnLayout {
         encoding,
         statistics,
         bloom_filter,
     } = declared;
     let mismatch = |setting: String, reason| Error::LayoutMismatch {
-        column: column.name().clone(),
-        column_type: Box::new(leaf.clone()),
+        leaf: path.join("."),
+        leaf_type: Box::new(leaf.clone()),
         setting,
         reason,
     };
+    let is_nested = path.len() > 1;
     let is_float = matches!(leaf, ColumnType::Float32 | ColumnType::Float64);
     let mut errors = Vec::new();
     if let Some(encoding) = encoding

@@ -156,15 +156,15 @@ fn settings_that_a_type_cannot_have_are_refused() {
             ),
         ]),
         &expect![[r#"
-            layout_mismatch: column `node_id` of type long cannot have encoding DELTA_BYTE_ARRAY: it is for text and bytes
-            layout_mismatch: column `name` of type string cannot have encoding DELTA_BINARY_PACKED: it is for integers
-            layout_mismatch: column `weight` of type double cannot have row_group statistics: bounds leave NaN out, so a filter would lose rows
-            layout_mismatch: column `weight` of type double cannot have a bloom filter: no reader looks such values up
-            layout_mismatch: column `is_new` of type boolean cannot have encoding RLE_DICTIONARY: a bit is shorter than any reference
-            layout_mismatch: column `span` of type integer cannot have encoding DELTA_BYTE_ARRAY: it is for text and bytes
-            layout_mismatch: column `span` of type integer cannot have a bloom filter: no reader looks such values up
-            layout_mismatch: column `span` of type integer cannot have encoding DELTA_BYTE_ARRAY: it is for text and bytes
-            layout_mismatch: column `span` of type integer cannot have a bloom filter: no reader looks such values up"#]],
+            layout_mismatch: `node_id` of type long cannot have encoding DELTA_BYTE_ARRAY: it is for text and bytes
+            layout_mismatch: `name` of type string cannot have encoding DELTA_BINARY_PACKED: it is for integers
+            layout_mismatch: `weight` of type double cannot have row_group statistics: bounds leave NaN out, so a filter would lose rows
+            layout_mismatch: `weight` of type double cannot have a bloom filter: no reader looks such values up
+            layout_mismatch: `is_new` of type boolean cannot have encoding RLE_DICTIONARY: a bit is shorter than any reference
+            layout_mismatch: `span.bstart` of type integer cannot have encoding DELTA_BYTE_ARRAY: it is for text and bytes
+            layout_mismatch: `span.bstart` of type integer cannot have a bloom filter: no reader looks such values up
+            layout_mismatch: `span.bend` of type integer cannot have encoding DELTA_BYTE_ARRAY: it is for text and bytes
+            layout_mismatch: `span.bend` of type integer cannot have a bloom filter: no reader looks such values up"#]],
     );
 }
 
