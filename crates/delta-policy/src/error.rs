@@ -4,7 +4,7 @@ use std::fmt;
 
 use ossature_schema_spec::{Change, ColumnName, ColumnType, DatasetName};
 
-use crate::DeltaFeature;
+use crate::{DeltaFeature, FEATURES};
 
 /// Why a policy, or what it was applied to, is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -116,6 +116,21 @@ pub enum Error {
         /// The numbers that are valid.
         wanted: &'static str,
     },
+    /// A name in a configuration that no table feature has.
+    #[error("table feature `{found}` is unknown")]
+    UnknownFeature {
+        /// The name that was given.
+        found: String,
+    },
+    /// A name in a configuration that no column can have.
+    #[error(transparent)]
+    InvalidColumnName(Box<ossature_schema_spec::Error>),
+    /// A field that a configuration both sets and puts back to its default.
+    #[error("`{field}` is set, and put back to its default as well")]
+    SetAndCleared {
+        /// The field.
+        field: &'static str,
+    },
     /// A table differs from its declaration in a way that the schema policy does not settle.
     #[error(
         "`{dataset}` and its table differ, which schema mode `{mode}` does not settle: {change}"
@@ -147,6 +162,9 @@ impl Error {
             Self::RetentionOutOfRange { .. } => "retention_out_of_range",
             Self::LayoutMismatch { .. } => "layout_mismatch",
             Self::LayoutOutOfRange { .. } => "layout_out_of_range",
+            Self::UnknownFeature { .. } => "unknown_feature",
+            Self::InvalidColumnName(_) => "invalid_column_name",
+            Self::SetAndCleared { .. } => "set_and_cleared",
             Self::SchemaDiffers { .. } => "schema_differs",
         }
     }
@@ -165,6 +183,11 @@ impl Error {
             Self::TableNotWritable { .. } => {
                 Some("write to a new table and leave this one to its owner".to_owned())
             }
+            Self::UnknownFeature { found } => {
+                closest_feature(found).map(|feature| format!("write `{feature}`"))
+            }
+            Self::InvalidColumnName(source) => source.hint(),
+            Self::SetAndCleared { .. } => Some("do one of the two".to_owned()),
             Self::PropertyUnknown { .. } => Some("check the spelling, or leave it out".to_owned()),
             Self::SchemaDiffers { .. } => {
                 Some("rebuild the table, or declare the columns as they are".to_owned())
@@ -172,6 +195,20 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// The feature that is meant by a name in another spelling: `change_data_feed` is `changeDataFeed`.
+fn closest_feature(found: &str) -> Option<DeltaFeature> {
+    let letters = |name: &str| {
+        name.chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|letter| letter.to_ascii_lowercase())
+            .collect::<String>()
+    };
+    FEATURES
+        .iter()
+        .find(|row| letters(row.name) == letters(found))
+        .map(|row| row.feature)
 }
 
 /// Everything that is wrong with a policy; never empty.

@@ -57,6 +57,7 @@ mod protocol;
 mod resolve;
 #[cfg(test)]
 mod sample;
+mod spelling;
 mod statistics;
 
 pub use error::{Error, Errors};

@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroU64};
 
+use serde::Deserialize;
+
+use crate::spelling::PolicyTable;
 use crate::{DeltaFeature, Retention, SchemaMode, StatsPolicy};
 
 /// What one place says about one field.
@@ -105,7 +108,26 @@ pub(crate) fn decide<T: Clone>(
 }
 
 /// What a request or a location says about a table; says nothing unless told.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// In configuration files a field that is left out says nothing, and the list `default` names the fields that go back to
+/// their defaults. A name that is not known is an error.
+///
+/// ```
+/// use ossature_delta_policy::{Override, PolicyOverrides, StatsPolicy};
+/// let overrides: PolicyOverrides = toml::from_str(
+///     r#"
+///     statistics = { auto = 8 }
+///     log_retention_days = 30
+///     default = ["change_feed"]
+///     "#,
+/// )?;
+/// assert_eq!(overrides.statistics, Override::Set(StatsPolicy::Auto { columns_max: 8 }));
+/// assert_eq!(overrides.change_feed, Override::Clear);
+/// assert_eq!(overrides.features, Override::Inherit);
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "PolicyTable")]
 pub struct PolicyOverrides {
     /// How many rows a file holds at the most.
     pub rows_per_file_max: Override<NonZeroU64>,
