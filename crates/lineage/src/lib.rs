@@ -1,1 +1,38 @@
-//! placeholder
+//! States facts about a plan: what it reads, how it uses each column, and what identifies it.
+//!
+//! | question | answer |
+//! |---|---|
+//! | which datasets does a plan read, and which columns in which role? | [`PlanFacts::of`] |
+//! | what bytes stand for a plan, whatever process made it? | [`CanonicalPlan::encode`] |
+//! | what identifies a computation: plan, inputs and functions? | [`PlanBundle::try_new`] |
+//! | what identifies the engine that plans it? | [`environment_hash`] |
+//!
+//! Knows: logical plans, Substrait. Does not know: tables on disk, execution, writing. Pins come in as arguments.
+//!
+//! ```
+//! use datafusion::prelude::SessionContext;
+//! use ossature_lineage::{PlanFacts, Role};
+//!
+//! # let runtime = tokio::runtime::Runtime::new()?;
+//! # runtime.block_on(async {
+//! let session = SessionContext::new();
+//! session.sql("CREATE TABLE calls (id BIGINT, name VARCHAR)").await?.collect().await?;
+//! let plan = session.sql("SELECT name FROM calls WHERE id = 7").await?.into_optimized_plan()?;
+//! let facts = PlanFacts::of(&plan)?;
+//! assert!(facts.uses("public.calls", "id").contains(&Role::Filter));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod bundle;
+mod canonical;
+mod environment;
+mod error;
+mod facts;
+
+pub use bundle::{InputFacts, PlanBundle};
+pub use canonical::{CanonicalPlan, PlanEncoding};
+pub use environment::environment_hash;
+pub use error::Error;
+pub use facts::{PlanFacts, Role};

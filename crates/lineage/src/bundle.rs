@@ -1,0 +1,160 @@
+//! The bundle: a plan with everything that identifies it.
+
+use std::collections::BTreeMap;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use ossature_schema_spec::{CanonicalHasher, DatasetName, Fingerprint, PinIdentity, TablePin};
+
+use crate::{CanonicalPlan, Error, PlanFacts, environment_hash};
+
+/// One input of a plan, as it enters the fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputFacts {
+    /// The version that is read.
+    pub pin: TablePin,
+    /// A digest of the names, types and meanings of the input's columns.
+    pub schema: Fingerprint,
+}
+
+/// An optimized plan, its facts and its identity.
+#[derive(Debug, Clone)]
+pub struct PlanBundle {
+    facts: PlanFacts,
+    canonical: CanonicalPlan,
+    inputs: Vec<InputFacts>,
+    functions: BTreeMap<String, String>,
+    fingerprint: Fingerprint,
+    environment: Fingerprint,
+    text: String,
+}
+
+impl PlanBundle {
+    /// Bundles an optimized plan.
+    ///
+    /// `pins` say at which versions the session reads its datasets; `function_versions` name the functions whose
+    /// implementation is ours, and its version. Only the inputs and functions that the plan names enter.
+    ///
+    /// **Determinism**: the fingerprint depends on the canonical plan, on name, schema and identity of each input, and
+    /// on the versions of the functions. No clock, path, thread count or unrelated table enters.
+    ///
+    /// **Errors**: [`Error::UnpinnedInput`], [`Error::VolatileFunction`].
+    pub fn try_new(
+        plan: &LogicalPlan,
+        state: &SessionState,
+        pins: &BTreeMap<DatasetName, TablePin>,
+        function_versions: &BTreeMap<String, String>,
+    ) -> Result<Self, Error> {
+        let facts = PlanFacts::of(plan)?;
+        let inputs = facts
+            .schemas()
+            .map(|(name, schema)| {
+                let unpinned = || Error::UnpinnedInput {
+                    input: name.to_owned(),
+                };
+                let dataset = DatasetName::try_new(name).map_err(|_| unpinned())?;
+                let pin = pins.get(&dataset).cloned().ok_or_else(unpinned)?;
+                Ok(InputFacts {
+                    pin,
+                    schema: schema_hash(schema),
+                })
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        let functions = function_versions
+            .iter()
+            .filter(|(name, _)| facts.functions().contains(*name))
+            .map(|(name, version)| (name.clone(), version.clone()))
+            .collect();
+        let canonical = CanonicalPlan::encode(plan, state);
+        let fingerprint = fingerprint(&canonical, &inputs, &functions);
+        Ok(Self {
+            facts,
+            canonical,
+            inputs,
+            functions,
+            fingerprint,
+            environment: environment_hash(state),
+            text: plan.display_indent().to_string(),
+        })
+    }
+
+    /// What the plan reads and calls.
+    pub fn facts(&self) -> &PlanFacts {
+        &self.facts
+    }
+
+    /// The bytes that stand for the plan.
+    pub fn canonical(&self) -> &CanonicalPlan {
+        &self.canonical
+    }
+
+    /// The inputs, ordered by name.
+    pub fn inputs(&self) -> &[InputFacts] {
+        &self.inputs
+    }
+
+    /// The functions of ours that the plan calls, with their versions.
+    pub fn functions(&self) -> &BTreeMap<String, String> {
+        &self.functions
+    }
+
+    /// What is computed, over which rows.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// What planned it; not part of the fingerprint.
+    pub fn environment(&self) -> Fingerprint {
+        self.environment
+    }
+
+    /// The optimized plan, for people.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+fn fingerprint(
+    canonical: &CanonicalPlan,
+    inputs: &[InputFacts],
+    functions: &BTreeMap<String, String>,
+) -> Fingerprint {
+    // The encoding is part of the domain: bytes of one encoding never stand for a plan in another.
+    let encoding = canonical.encoding();
+    let mut hasher = CanonicalHasher::new(&format!("ossature.plan.{encoding}.v1"));
+    hasher.bytes(canonical.bytes());
+    hasher.list(inputs.len());
+    for InputFacts { pin, schema } in inputs {
+        hasher.text(pin.dataset.as_str());
+        hasher.fingerprint(*schema);
+        if let PinIdentity::Content(content) = &pin.identity {
+            hasher.fingerprint(*content);
+        } else {
+            // Rows that nobody digested are identified by where they come from.
+            hasher.text(&pin.table_id);
+            hasher.text(&pin.version.to_string());
+        }
+    }
+    hasher.list(functions.len());
+    for (name, version) in functions {
+        hasher.text(name);
+        hasher.text(version);
+    }
+    hasher.finish()
+}
+
+fn schema_hash(schema: &SchemaRef) -> Fingerprint {
+    let mut hasher = CanonicalHasher::new("ossature.arrow_schema.v1");
+    hasher.list(schema.fields().len());
+    for field in schema.fields() {
+        hasher.text(field.name());
+        hasher.text(&field.data_type().to_string());
+        hasher.flag(field.is_nullable());
+        match field.extension_type_name() {
+            Some(name) => hasher.text(name),
+            None => hasher.absent(),
+        }
+    }
+    hasher.finish()
+}

@@ -1,0 +1,146 @@
+//! From the batches that arrive to the batches that the contract declares.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::{DataType, SchemaRef};
+use ossature_schema_spec::{Change, ColumnName, ColumnSpec, DatasetSpec, diff_columns};
+
+use crate::Error;
+
+/// A value that does not fit its declared type is an error, never a null.
+const STRICT: CastOptions<'static> = CastOptions {
+    safe: false,
+    format_options: arrow_cast::display::FormatOptions::new(),
+};
+
+/// Turns batches of one schema into batches of the contract.
+pub(crate) struct ContractCheck {
+    contract: DatasetSpec,
+    schema: SchemaRef,
+    /// For the schema that arrived last: where each declared column is found.
+    places: Option<(SchemaRef, Vec<usize>)>,
+    rows: u64,
+}
+
+impl ContractCheck {
+    pub(crate) fn new(contract: &DatasetSpec) -> Self {
+        Self {
+            contract: contract.clone(),
+            schema: contract.arrow_schema(),
+            places: None,
+            rows: 0,
+        }
+    }
+
+    /// Reorders columns by name, removes encodings (views, dictionaries), puts the extension types back, and refuses
+    /// nulls where none may be.
+    pub(crate) fn apply(&mut self, batch: &RecordBatch) -> Result<RecordBatch, Error> {
+        let places = self.places(batch.schema_ref())?;
+        let columns = self
+            .schema
+            .fields()
+            .iter()
+            .zip(places)
+            .map(|(field, place)| decode(batch.column(place), field.data_type()))
+            .collect::<Result<Vec<_>, Error>>()?;
+        for (column, array) in self.contract.columns().iter().zip(&columns) {
+            if !column.is_nullable() && array.null_count() > 0 {
+                return Err(self.unexpected_null(column.name(), array));
+            }
+        }
+        self.rows += batch.num_rows() as u64;
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+    }
+
+    fn places(&mut self, found: &SchemaRef) -> Result<Vec<usize>, Error> {
+        if let Some((schema, places)) = &self.places
+            && Arc::ptr_eq(schema, found)
+        {
+            return Ok(places.clone());
+        }
+        let columns = found
+            .fields()
+            .iter()
+            .map(|field| ColumnSpec::from_arrow(field))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| Error::UnsupportedType {
+                found: DataType::Struct(found.fields().clone()),
+            })?;
+        let changes: Vec<Change> = diff_columns(&self.contract, &columns)
+            .into_iter()
+            .filter(is_lost)
+            .collect();
+        if !changes.is_empty() {
+            return Err(Error::RowsDiffer {
+                dataset: self.contract.name().clone(),
+                changes,
+            });
+        }
+        let places = self
+            .schema
+            .fields()
+            .iter()
+            .map(|field| found.index_of(field.name()))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.places = Some((Arc::clone(found), places.clone()));
+        Ok(places)
+    }
+
+    fn unexpected_null(&self, column: &ColumnName, array: &ArrayRef) -> Error {
+        let at = (0..array.len())
+            .find(|at| array.is_null(*at))
+            .unwrap_or_default();
+        Error::UnexpectedNull {
+            dataset: self.contract.name().clone(),
+            column: column.clone(),
+            row: self.rows + at as u64,
+        }
+    }
+}
+
+/// Whether a difference between the rows and the contract cannot be made good without asking.
+///
+/// Order and nullability in the plan do not matter: names decide, and nulls are looked for in the rows. A meaning that
+/// was lost on the way is stamped on again; another meaning is an error.
+fn is_lost(change: &Change) -> bool {
+    match change {
+        Change::Position { .. } | Change::Nullability { .. } => false,
+        Change::Meaning { found, .. } => found.is_some(),
+        Change::Type { wanted, found, .. } => {
+            // Inside nested types, nullability and meaning are part of the type; the cast below settles both.
+            wanted.to_arrow().to_string() == found.to_arrow().to_string()
+                || !same_shape(&wanted.to_arrow(), &found.to_arrow())
+        }
+        _ => true,
+    }
+}
+
+/// Whether two types differ at most in nullability and metadata of nested fields, or in the width of integers.
+fn same_shape(wanted: &DataType, found: &DataType) -> bool {
+    match (wanted, found) {
+        (DataType::List(wanted), DataType::List(found))
+        | (DataType::Map(wanted, _), DataType::Map(found, _)) => {
+            same_shape(wanted.data_type(), found.data_type())
+        }
+        (DataType::Struct(wanted), DataType::Struct(found)) => {
+            wanted.len() == found.len()
+                && wanted.iter().zip(found).all(|(wanted, found)| {
+                    wanted.name() == found.name()
+                        && same_shape(wanted.data_type(), found.data_type())
+                })
+        }
+        (DataType::Int64, DataType::Int32 | DataType::Int16 | DataType::Int8)
+        | (DataType::Int32, DataType::Int16 | DataType::Int8) => true,
+        (wanted, found) => wanted == found,
+    }
+}
+
+fn decode(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, Error> {
+    if array.data_type() == wanted {
+        Ok(Arc::clone(array))
+    } else {
+        Ok(cast_with_options(array, wanted, &STRICT)?)
+    }
+}

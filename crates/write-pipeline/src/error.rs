@@ -1,0 +1,265 @@
+//! Why rows do not become a version of a table.
+
+use std::panic::resume_unwind;
+
+use arrow_schema::{ArrowError, DataType};
+use datafusion::error::DataFusionError;
+use deltalake_core::DeltaTableError;
+use deltalake_core::kernel::transaction::TransactionError;
+use ossature_delta_policy::ProtocolProblem;
+use ossature_schema_spec::{Change, ColumnName, DatasetName};
+use parquet::errors::ParquetError;
+use tokio::task::JoinError;
+
+/// Why rows do not become a version of a table. Whatever the reason, the table stays as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The rows do not have the columns that the contract declares.
+    #[error("the rows for `{dataset}` are not as declared:{}", lines(changes))]
+    RowsDiffer {
+        /// The dataset.
+        dataset: DatasetName,
+        /// Every difference.
+        changes: Vec<Change>,
+    },
+    /// The stored table was created under another contract.
+    #[error(
+        "the table of `{dataset}` was created under another contract:{}",
+        lines(changes)
+    )]
+    ContractChanged {
+        /// The dataset.
+        dataset: DatasetName,
+        /// Every difference.
+        changes: Vec<Change>,
+    },
+    /// A column that is never null has a null.
+    #[error("`{dataset}`.`{column}` is declared as never null; row {row} has a null")]
+    UnexpectedNull {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The column.
+        column: ColumnName,
+        /// The row, counted from 0 in the order of writing.
+        row: u64,
+    },
+    /// The rows are not in the declared order.
+    #[error(
+        "the rows for `{dataset}` are not ordered by {order}: row {row} is smaller than the one before"
+    )]
+    OutOfOrder {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The declared order.
+        order: String,
+        /// The row, counted from 0 in the order of writing.
+        row: u64,
+    },
+    /// Two rows have one key.
+    #[error("`{dataset}` declares its key {key} as unique; rows {} and {row} have the same", row - 1)]
+    DuplicateKey {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The columns of the key.
+        key: String,
+        /// The second row, counted from 0 in the order of writing.
+        row: u64,
+    },
+    /// An Arrow type that cannot be written.
+    #[error("rows of type {found} cannot be written")]
+    UnsupportedType {
+        /// The type.
+        found: DataType,
+    },
+    /// A written file's footer does not say what was asked for.
+    #[error("the footer of {file} says {what} is {found}, not {wanted}")]
+    FooterDiffers {
+        /// The file.
+        file: String,
+        /// Which property, with the column where it belongs to one.
+        what: String,
+        /// What was asked for.
+        wanted: String,
+        /// What the footer says.
+        found: String,
+    },
+    /// The runtime cannot write the table as its protocol demands.
+    #[error("the table of `{dataset}` cannot be written: {}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    ProtocolRefused {
+        /// The dataset.
+        dataset: DatasetName,
+        /// Everything that is missing.
+        problems: Vec<ProtocolProblem>,
+    },
+    /// The policy or the layout cannot be applied to the table.
+    #[error(transparent)]
+    Policy(#[from] ossature_delta_policy::Errors),
+    /// A caller tried to set a commit key that the writer owns.
+    #[error("commit key `{key}` is reserved for the writer")]
+    ReservedKey {
+        /// The key.
+        key: String,
+    },
+    /// Somebody else committed to the table after it was read.
+    #[error("`{dataset}` was changed by somebody else after version {read} was read")]
+    Conflict {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The version that was read.
+        read: u64,
+        /// The conflict.
+        source: Box<DeltaTableError>,
+    },
+    /// A later run has already written the table.
+    #[error("`{dataset}` was already written by a later run: {found} > {wanted}")]
+    Superseded {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The transaction's number.
+        wanted: i64,
+        /// The newest number in the table.
+        found: i64,
+    },
+    /// The table cannot be opened.
+    #[error(transparent)]
+    Registry(#[from] ossature_registry::Error),
+    /// The Delta runtime failed.
+    #[error("while {doing}")]
+    Delta {
+        /// What was being done.
+        doing: &'static str,
+        /// The failure.
+        source: Box<DeltaTableError>,
+    },
+    /// The query engine failed.
+    #[error("while computing rows")]
+    Engine(#[source] Box<DataFusionError>),
+    /// Arrow refused a batch.
+    #[error("while handling a batch")]
+    Arrow(#[from] ArrowError),
+    /// Parquet refused rows.
+    #[error("while encoding {file}")]
+    Parquet {
+        /// The file or the dataset that it belongs to.
+        file: String,
+        /// The failure.
+        source: Box<ParquetError>,
+    },
+    /// A file could not be stored.
+    #[error("while storing {file}")]
+    Store {
+        /// The file.
+        file: String,
+        /// The failure.
+        source: Box<object_store::Error>,
+    },
+    /// Work was cancelled because the runtime shut down.
+    #[error("the runtime shut down while files were being encoded")]
+    Cancelled,
+}
+
+impl Error {
+    /// A stable identifier of the variant, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::RowsDiffer { .. } => "rows_differ",
+            Self::ContractChanged { .. } => "contract_changed",
+            Self::UnexpectedNull { .. } => "unexpected_null",
+            Self::OutOfOrder { .. } => "out_of_order",
+            Self::DuplicateKey { .. } => "duplicate_key",
+            Self::UnsupportedType { .. } => "unsupported_type",
+            Self::FooterDiffers { .. } => "footer_differs",
+            Self::ProtocolRefused { .. } => "protocol_refused",
+            Self::Policy(_) => "policy_refused",
+            Self::ReservedKey { .. } => "reserved_commit_key",
+            Self::Conflict { .. } => "commit_conflict",
+            Self::Superseded { .. } => "superseded",
+            Self::Registry(error) => error.code(),
+            Self::Delta { .. } => "delta_failure",
+            Self::Engine(_) => "engine_failure",
+            Self::Arrow(_) => "arrow_failure",
+            Self::Parquet { .. } => "parquet_failure",
+            Self::Store { .. } => "store_failure",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// What to do about it, where there is one thing to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::ContractChanged { .. } => {
+                Some("build into a new lake, or delete the table's folder".to_owned())
+            }
+            Self::Conflict { .. } => {
+                Some("run it again from the table's present version".to_owned())
+            }
+            Self::Superseded { .. } => Some("nothing: the later run's tables stand".to_owned()),
+            Self::Registry(error) => error.hint(),
+            _ => None,
+        }
+    }
+
+    /// Whether the same work, begun anew, may succeed.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Conflict { .. })
+    }
+
+    pub(crate) fn delta(doing: &'static str) -> impl FnOnce(DeltaTableError) -> Self {
+        move |source| Self::Delta {
+            doing,
+            source: Box::new(source),
+        }
+    }
+
+    pub(crate) fn parquet(file: &str) -> impl FnOnce(ParquetError) -> Self {
+        move |source| Self::Parquet {
+            file: file.to_owned(),
+            source: Box::new(source),
+        }
+    }
+
+    /// A failed commit: a conflict where somebody else was faster.
+    pub(crate) fn commit(dataset: &DatasetName, read: u64, source: DeltaTableError) -> Self {
+        let lost = matches!(
+            &source,
+            DeltaTableError::Transaction {
+                source: TransactionError::CommitConflict(_)
+                    | TransactionError::MaxCommitAttempts(_)
+                    | TransactionError::VersionAlreadyExists(_)
+            }
+        );
+        if lost {
+            Self::Conflict {
+                dataset: dataset.clone(),
+                read,
+                source: Box::new(source),
+            }
+        } else {
+            Self::Delta {
+                doing: "committing",
+                source: Box::new(source),
+            }
+        }
+    }
+
+    /// A task that did not end: its panic goes on here, as it is a broken claim of ours.
+    pub(crate) fn joined(error: JoinError) -> Self {
+        match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_) => Self::Cancelled,
+        }
+    }
+}
+
+impl From<DataFusionError> for Error {
+    fn from(error: DataFusionError) -> Self {
+        Self::Engine(Box::new(error))
+    }
+}
+
+fn lines(changes: &[Change]) -> String {
+    changes
+        .iter()
+        .fold(String::new(), |text, change| format!("{text}\n  {change}"))
+}
