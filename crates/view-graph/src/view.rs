@@ -36,12 +36,20 @@ pub struct View {
 impl View {
     /// A view whose rows are written as a table.
     pub fn table(contract: DatasetSpec, sql: impl Into<Cow<'static, str>>) -> Self {
-        Self { contract, sql: sql.into(), materialization: Materialization::Table }
+        Self {
+            contract,
+            sql: sql.into(),
+            materialization: Materialization::Table,
+        }
     }
 
     /// A view that is computed where it is named.
     pub fn inline(contract: DatasetSpec, sql: impl Into<Cow<'static, str>>) -> Self {
-        Self { contract, sql: sql.into(), materialization: Materialization::Inline }
+        Self {
+            contract,
+            sql: sql.into(),
+            materialization: Materialization::Inline,
+        }
     }
 
     /// Its name.
