@@ -1,1 +1,91 @@
-//! placeholder
+//! Turns facts about a run into payloads, stores them, and publishes the run.
+//!
+//! | question | answer |
+//! |---|---|
+//! | which runs were there, and what do readers see? | [`RunLedger`], [`RunRecord`] |
+//! | how does a run begin, complete, fail? | [`RunLedger::begin`], [`RunLedger::complete`], [`RunLedger::fail`] |
+//! | what did a run publish? | [`RunManifestV1`], [`OutputV1`] |
+//! | where do plans, writes and scans go? | [`RunArtifacts`], [`ArtifactTable`] |
+//! | what identifies an artifact, and what are its bytes? | [`Envelope`], [`artifact_id`], [`canonical_json`], [`canonical_msgpack`] |
+//! | what may a payload look like, and what is wrong with one? | [`CONTRACTS`], [`Rejection`], [`Violation`] |
+//!
+//! ```text
+//! facts ─ twin ─ envelope ─┬─ canonical MsgPack ─ id
+//!                          └─ canonical JSON ─ row ─ one append per table ─ ... ─ manifest row: published
+//! ```
+//!
+//! Knows: JSON and `MsgPack` payloads, their contracts, the tables that hold them. Does not know: what a run does, clocks.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use ossature_artifacts::{
+//!     ExecutionProfileV1, RunCompletion, RunLedger, RunOptionsV1, RunStart, RunStatusV1,
+//! };
+//! use ossature_registry::Lake;
+//!
+//! # let runtime = tokio::runtime::Runtime::new()?;
+//! # runtime.block_on(async {
+//! let folder = tempfile::tempdir()?;
+//! let ledger = RunLedger::of(&Lake::try_new(&folder.path().to_string_lossy())?);
+//! assert_eq!(ledger.latest_completed().await?, None);
+//!
+//! let run = ledger
+//!     .begin(&RunStart {
+//!         run_id: "first".to_owned(),
+//!         parent_run_id: None,
+//!         source: Some("https://me:secret@example.org/project".to_owned()),
+//!         code_version: "0.1.0".to_owned(),
+//!         engine_versions: BTreeMap::new(),
+//!         environment: None,
+//!         options: RunOptionsV1 { python_version: "3.13".to_owned(), max_file_bytes: 1 << 22 },
+//!         execution: ExecutionProfileV1 { threads: 1, memory_bytes_max: 1 << 29, batch_rows: 8192 },
+//!         started_at_unix_ms: 1_000,
+//!     })
+//!     .await?;
+//! assert_eq!((run.run_number, run.status), (1, RunStatusV1::Running));
+//! assert_eq!(run.source.as_deref(), Some("https://example.org/project"));
+//!
+//! let done = RunCompletion {
+//!     ended_at_unix_ms: 2_000,
+//!     inputs: vec![],
+//!     outputs: vec![],
+//!     extract: None,
+//!     calls: None,
+//! };
+//! let published = ledger.complete(&run.run_id, &done).await?;
+//! assert_eq!(ledger.latest_completed().await?, Some(published));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod append;
+mod canonical;
+mod contract;
+mod envelope;
+mod error;
+mod ledger;
+mod payload;
+mod redaction;
+mod rejection;
+mod run_artifacts;
+mod schema;
+mod stored;
+mod table;
+
+pub use canonical::{canonical_json, canonical_msgpack, decode_msgpack, pretty_json};
+pub use contract::{CONTRACTS, Contract, RejectedExample};
+pub use envelope::{Envelope, Payload, artifact_id};
+pub use error::Error;
+pub use ledger::{RunLedger, RunRecord};
+pub use payload::{
+    CallCoverageV1, DecidedV1, DigestV1, DroppedV1, ExecutionProfileV1, ExtractSummaryV1,
+    FailureV1, OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1, PolicyArtifactV1,
+    ProtocolReportV1, ProtocolV1, RequiredProtocolV1, RunCompletion, RunManifestV1, RunOptionsV1,
+    RunStart, RunStatusV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1, StatsDecisionV1,
+    WriteArtifactV1,
+};
+pub use rejection::{Rejection, Violation, ViolationCode};
+pub use run_artifacts::RunArtifacts;
+pub use table::ArtifactTable;

@@ -1,0 +1,216 @@
+//! One example of every payload, with every field.
+
+use std::collections::BTreeMap;
+
+use ossature_schema_spec::Fingerprint;
+
+use crate::{
+    CallCoverageV1, DecidedV1, DigestV1, DroppedV1, Envelope, Error, ExecutionProfileV1,
+    ExtractSummaryV1, FailureV1, OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1,
+    PolicyArtifactV1, ProtocolReportV1, ProtocolV1, RequiredProtocolV1, RunManifestV1,
+    RunOptionsV1, RunStatusV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1, StatsDecisionV1,
+    WriteArtifactV1,
+};
+
+fn digest(byte: u8) -> DigestV1 {
+    DigestV1::from(Fingerprint::from_bytes([byte; 32]))
+}
+
+fn texts<const N: usize>(texts: [&str; N]) -> Vec<String> {
+    texts.map(str::to_owned).to_vec()
+}
+
+fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    BTreeMap::from(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())))
+}
+
+fn decided<T>(value: T, source: &str) -> DecidedV1<T> {
+    DecidedV1 {
+        value,
+        source: source.to_owned(),
+    }
+}
+
+fn pin() -> PinV1 {
+    PinV1 {
+        dataset: "extract.nodes".to_owned(),
+        table_id: "5e5c1c4e-5a0f-4d52-9a3f-1f6a0c6a6f10".to_owned(),
+        version: 3,
+        content_hash: Some(digest(0x11)),
+    }
+}
+
+pub(super) fn plan_artifact() -> Result<Envelope, Error> {
+    Envelope::seal(&PlanArtifactV1 {
+        dataset: "cpg.cpg_nodes".to_owned(),
+        fingerprint: digest(0x21),
+        environment_hash: digest(0x22),
+        encoding: "text".to_owned(),
+        fallback_reason: Some("This feature is not implemented: unnest".to_owned()),
+        plan_bytes: 1_024,
+        plan_hash: digest(0x23),
+        inputs: vec![PlanInputV1 {
+            pin: pin(),
+            schema_hash: digest(0x24),
+            columns: vec![PlanColumnV1 {
+                name: "node_id".to_owned(),
+                roles: texts(["read", "join"]),
+            }],
+        }],
+        functions: pairs([("site_of", "1")]),
+        calls: texts(["max", "site_of"]),
+        text: "Projection: n.node_id\n  TableScan: n".to_owned(),
+    })
+}
+
+fn policy() -> PolicyArtifactV1 {
+    PolicyArtifactV1 {
+        dataset: "cpg.cpg_nodes".to_owned(),
+        policy_hash: digest(0x31),
+        rows_per_file_max: decided(1_048_576, "default"),
+        statistics: decided(statistics(), "default"),
+        schema_mode: decided("strict".to_owned(), "dataset"),
+        features: decided(texts(["appendOnly"]), "location"),
+        column_features: texts(["timestampNtz"]),
+        change_feed: decided(true, "request"),
+        checkpoint_commits_interval: decided(10, "default"),
+        log_retention_days: decided(36_500, "default"),
+        deleted_file_retention_days: decided(36_500, "default"),
+        properties: decided(pairs([("delta.isolationLevel", "Serializable")]), "dataset"),
+    }
+}
+
+pub(super) fn policy_artifact() -> Result<Envelope, Error> {
+    Envelope::seal(&policy())
+}
+
+fn protocol() -> ProtocolReportV1 {
+    ProtocolReportV1 {
+        required: RequiredProtocolV1 {
+            reader_version_min: 0,
+            writer_version_min: 0,
+            features: texts(["changeDataFeed"]),
+        },
+        found: ProtocolV1 {
+            reader_version: 1,
+            writer_version: 2,
+            reader_features: Vec::new(),
+            writer_features: Vec::new(),
+        },
+        runtime: ProtocolV1 {
+            reader_version: 3,
+            writer_version: 7,
+            reader_features: texts(["timestampNtz"]),
+            writer_features: texts(["changeDataFeed", "timestampNtz"]),
+        },
+        problems: texts(["feature `changeDataFeed` is required, the table lacks it"]),
+    }
+}
+
+pub(super) fn protocol_report() -> Result<Envelope, Error> {
+    Envelope::seal(&protocol())
+}
+
+fn statistics() -> StatsDecisionV1 {
+    StatsDecisionV1 {
+        policy: "auto, at most 32".to_owned(),
+        columns: texts(["node_id", "kind"]),
+        dropped: vec![DroppedV1 {
+            column: "payload".to_owned(),
+            reason: "unsupported_type".to_owned(),
+        }],
+    }
+}
+
+pub(super) fn stats_decision() -> Result<Envelope, Error> {
+    Envelope::seal(&statistics())
+}
+
+pub(super) fn scan_artifact() -> Result<Envelope, Error> {
+    Envelope::seal(&ScanArtifactV1 {
+        pin: pin(),
+        table_uri: "s3://bucket/lake/extract/nodes/".to_owned(),
+        mode: ScanModeV1::Direct,
+        order: texts(["node_id", "rank desc"]),
+        is_identity: false,
+        alignments: vec![ScanAlignmentV1 {
+            column: "rank".to_owned(),
+            alignment: "cast from Int32".to_owned(),
+        }],
+        dropped: texts(["note"]),
+        files: Some(4),
+        bytes: Some(65_536),
+        rows: Some(1_000),
+    })
+}
+
+pub(super) fn write_artifact() -> Result<Envelope, Error> {
+    Envelope::seal(&WriteArtifactV1 {
+        dataset: "cpg.cpg_nodes".to_owned(),
+        contract_hash: digest(0x41),
+        table_uri: "s3://bucket/lake/cpg/cpg_nodes/".to_owned(),
+        version_before: 4,
+        version: 5,
+        rows: 1_000,
+        bytes: 65_536,
+        files: 4,
+        files_added: 1,
+        files_removed: 1,
+        content_hash: digest(0x42),
+        policy: policy(),
+        protocol: protocol(),
+    })
+}
+
+/// A manifest with every field, which no real run has: it either completes or fails.
+pub(super) fn run_manifest() -> Result<Envelope, Error> {
+    Envelope::seal(&RunManifestV1 {
+        run_id: "01900000-0000-7000-8000-000000000002".to_owned(),
+        run_number: 2,
+        parent_run_id: Some("01900000-0000-7000-8000-000000000001".to_owned()),
+        status: RunStatusV1::Completed,
+        source: Some("/src/flask".to_owned()),
+        code_version: "0.1.0".to_owned(),
+        engine_versions: pairs([("datafusion", "55.2.0"), ("deltalake", "1.1.3")]),
+        environment_hash: Some(digest(0x51)),
+        options: RunOptionsV1 {
+            python_version: "3.13".to_owned(),
+            max_file_bytes: 4_194_304,
+        },
+        execution: ExecutionProfileV1 {
+            threads: 2,
+            memory_bytes_max: 536_870_912,
+            batch_rows: 8_192,
+        },
+        started_at_unix_ms: 1_700_000_000_000,
+        ended_at_unix_ms: Some(1_700_000_004_200),
+        inputs: vec![pin()],
+        outputs: vec![OutputV1 {
+            name: "cpg.cpg_nodes".to_owned(),
+            table_uri: "s3://bucket/lake/cpg/cpg_nodes/".to_owned(),
+            version: 5,
+            rows: 1_000,
+            bytes: 65_536,
+            files: 4,
+            plan_fingerprint: Some(digest(0x21)),
+            content_hash: digest(0x42),
+            contract_hash: digest(0x41),
+        }],
+        extract: Some(ExtractSummaryV1 {
+            listed: 24,
+            parsed: 22,
+            partial: 1,
+            skipped: 1,
+        }),
+        calls: Some(CallCoverageV1 {
+            resolved: 700,
+            external: 250,
+            ambiguous: 10,
+            unresolved: 40,
+        }),
+        failure: Some(FailureV1 {
+            code: "store_failure".to_owned(),
+            message: "while storing part-0.parquet".to_owned(),
+        }),
+    })
+}

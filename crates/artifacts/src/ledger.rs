@@ -1,0 +1,226 @@
+//! The run ledger: the history of a lake's runs, and the one place where a run becomes visible.
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use ossature_registry::Lake;
+use ossature_schema_spec::Fingerprint;
+
+use crate::append::append;
+use crate::stored::Stored;
+use crate::table::{ArtifactTable, Columns};
+use crate::{Error, RunCompletion, RunManifestV1, RunStart, RunStatusV1, artifact_id};
+
+/// A run as its last event left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRecord {
+    /// The manifest of the last event.
+    pub manifest: RunManifestV1,
+    /// The id of that manifest as an artifact.
+    pub artifact_id: Fingerprint,
+}
+
+/// The history of a lake's runs, in the table `runs.run_manifest`.
+///
+/// A run has two rows: one when it begins, one when it completes or fails. The row of a completed run is the
+/// publication: until it is there, readers see the run before, whole.
+#[derive(Debug, Clone)]
+pub struct RunLedger {
+    lake: Lake,
+}
+
+const TABLE: ArtifactTable = ArtifactTable::RunManifest;
+
+/// The newest rows last; a run's last row behind its first.
+const HISTORY: &str = "SELECT payload_version, payload_json FROM runs.run_manifest \
+    ORDER BY run_number, run_id, sequence";
+
+impl RunLedger {
+    /// The ledger of a lake. Nothing is read yet; a lake without a ledger has no runs.
+    pub fn of(lake: &Lake) -> Self {
+        Self { lake: lake.clone() }
+    }
+
+    /// Every run, the newest last. A run whose last row is `running` is reported as such: whether its process is alive is
+    /// the caller's to decide.
+    ///
+    /// **Errors**: [`Error::Registry`], [`Error::Corrupt`], [`Error::Engine`].
+    pub async fn runs(&self) -> Result<Vec<RunRecord>, Error> {
+        let mut runs: Vec<RunRecord> = Vec::new();
+        for batch in TABLE.query(&self.lake, HISTORY).await? {
+            for manifest in manifests(&batch)? {
+                let record = RunRecord {
+                    artifact_id: artifact_id(&manifest)?,
+                    manifest,
+                };
+                match runs.last_mut() {
+                    Some(last) if last.manifest.run_id == record.manifest.run_id => *last = record,
+                    _ => runs.push(record),
+                }
+            }
+        }
+        Ok(runs)
+    }
+
+    /// The run of that id.
+    ///
+    /// **Errors**: those of [`RunLedger::runs`].
+    pub async fn run(&self, run_id: &str) -> Result<Option<RunRecord>, Error> {
+        let runs = self.runs().await?;
+        Ok(runs.into_iter().find(|run| run.manifest.run_id == run_id))
+    }
+
+    /// What readers see: the manifest of the newest run that has completed.
+    ///
+    /// **Errors**: those of [`RunLedger::runs`].
+    pub async fn latest_completed(&self) -> Result<Option<RunManifestV1>, Error> {
+        let runs = self.runs().await?.into_iter().rev();
+        let mut manifests = runs.map(|run| run.manifest);
+        Ok(manifests.find(|manifest| manifest.status == RunStatusV1::Completed))
+    }
+
+    /// The number that the next run gets, unless somebody else begins one first; [`RunLedger::begin`] decides.
+    ///
+    /// **Errors**: those of [`RunLedger::runs`].
+    pub async fn next_run_number(&self) -> Result<i64, Error> {
+        Ok(next_number(&self.runs().await?))
+    }
+
+    /// Begins a run: gives it the next number and says that it is running.
+    ///
+    /// **Errors**: [`Error::RunExists`], and those of reading and writing the table.
+    pub async fn begin(&self, start: &RunStart) -> Result<RunManifestV1, Error> {
+        self.append_event(&start.run_id, start.started_at_unix_ms, |runs| {
+            if runs.iter().any(|run| run.manifest.run_id == start.run_id) {
+                return Err(Error::RunExists {
+                    run_id: start.run_id.clone(),
+                });
+            }
+            Ok(RunManifestV1::running(start, next_number(runs)))
+        })
+        .await
+    }
+
+    /// Publishes a run: from here on readers see its outputs.
+    ///
+    /// **Errors**: [`Error::UnknownRun`], [`Error::RunEnded`], and those of reading and writing the table. After an error
+    /// of the store [`RunLedger::run`] tells whether the run was published all the same.
+    pub async fn complete(
+        &self,
+        run_id: &str,
+        completion: &RunCompletion,
+    ) -> Result<RunManifestV1, Error> {
+        self.append_event(run_id, completion.ended_at_unix_ms, |runs| {
+            Ok(running(runs, run_id, RunStatusV1::Completed)?.completed(completion))
+        })
+        .await
+    }
+
+    /// Says that a run has failed, and why; `code` is the error's stable identifier. Secrets in the message are removed.
+    ///
+    /// **Errors**: as [`RunLedger::complete`].
+    pub async fn fail(
+        &self,
+        run_id: &str,
+        ended_at_unix_ms: i64,
+        code: &str,
+        message: &str,
+    ) -> Result<RunManifestV1, Error> {
+        self.append_event(run_id, ended_at_unix_ms, |runs| {
+            Ok(running(runs, run_id, RunStatusV1::Failed)?.failed(ended_at_unix_ms, code, message))
+        })
+        .await
+    }
+
+    /// Appends the event that `next` makes of the history. Nobody else's event comes between the two.
+    async fn append_event(
+        &self,
+        run_id: &str,
+        at_unix_ms: i64,
+        next: impl Fn(&[RunRecord]) -> Result<RunManifestV1, Error>,
+    ) -> Result<RunManifestV1, Error> {
+        append(TABLE, &self.lake, run_id, at_unix_ms, async || {
+            let manifest = next(&self.runs().await?)?;
+            Ok((event_row(&manifest)?, manifest))
+        })
+        .await
+    }
+}
+
+fn next_number(runs: &[RunRecord]) -> i64 {
+    let last = runs.iter().map(|run| run.manifest.run_number).max();
+    last.unwrap_or_default().saturating_add(1)
+}
+
+/// The manifest of a run that has not ended.
+fn running<'a>(
+    runs: &'a [RunRecord],
+    run_id: &str,
+    wanted: RunStatusV1,
+) -> Result<&'a RunManifestV1, Error> {
+    let run = runs.iter().find(|run| run.manifest.run_id == run_id);
+    let manifest = &run
+        .ok_or_else(|| Error::UnknownRun {
+            run_id: run_id.to_owned(),
+        })?
+        .manifest;
+    if manifest.status == RunStatusV1::Running {
+        Ok(manifest)
+    } else {
+        Err(Error::RunEnded {
+            run_id: run_id.to_owned(),
+            found: manifest.status.as_str(),
+            wanted: wanted.as_str(),
+        })
+    }
+}
+
+fn event_row(manifest: &RunManifestV1) -> Result<RecordBatch, Error> {
+    let rows = [Stored::of(manifest.clone())?];
+    Columns::of(&rows)
+        .text("run_id", |row| &row.payload.run_id)
+        .small("sequence", |row| {
+            i32::from(row.payload.status != RunStatusV1::Running)
+        })
+        .text("status", |row| row.payload.status.as_str())
+        .signed("at_unix_ms", |row| row.payload.at_unix_ms())
+        .signed("run_number", |row| row.payload.run_number)
+        .text_or_null("parent_run_id", |row| row.payload.parent_run_id.clone())
+        .text_or_null("source", |row| row.payload.source.clone())
+        .text("code_version", |row| &row.payload.code_version)
+        .text_or_null("environment_hash", |row| {
+            row.payload.environment_hash.map(|hash| hash.to_string())
+        })
+        .payload(|row| row)
+        .batch()
+}
+
+/// The manifests of a batch with the columns that [`HISTORY`] names.
+fn manifests(batch: &RecordBatch) -> Result<Vec<RunManifestV1>, Error> {
+    let unexpected = |column, wanted| Error::UnexpectedColumn {
+        table: TABLE.name(),
+        column,
+        wanted,
+    };
+    let versions = batch
+        .column_by_name("payload_version")
+        .and_then(|column| column.as_primitive_opt::<Int32Type>())
+        .ok_or_else(|| unexpected("payload_version", "Int32"))?;
+    let payloads = batch
+        .column_by_name("payload_json")
+        .and_then(|column| column.as_string_opt::<i32>())
+        .ok_or_else(|| unexpected("payload_json", "Utf8"))?;
+    versions
+        .values()
+        .iter()
+        .zip(payloads.iter())
+        .map(|(version, payload)| {
+            Stored::read(*version, payload.unwrap_or_default()).map_err(|rejection| {
+                Error::Corrupt {
+                    table: TABLE.name(),
+                    source: Box::new(rejection),
+                }
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,25 @@
+//! The payload types: serialisable twins of the facts that the crates below state.
+//!
+//! A twin takes its original apart field by field, so that a new field stops the build until the contract is decided.
+
+mod digest;
+mod manifest;
+mod pin;
+mod plan;
+mod policy;
+mod protocol;
+mod scan;
+mod write;
+
+pub use digest::DigestV1;
+pub(crate) use digest::{DIGEST_PATTERN, is_digest};
+pub use manifest::{
+    CallCoverageV1, ExecutionProfileV1, ExtractSummaryV1, FailureV1, OutputV1, RunCompletion,
+    RunManifestV1, RunOptionsV1, RunStart, RunStatusV1,
+};
+pub use pin::PinV1;
+pub use plan::{PlanArtifactV1, PlanColumnV1, PlanInputV1};
+pub use policy::{DecidedV1, DroppedV1, PolicyArtifactV1, StatsDecisionV1};
+pub use protocol::{ProtocolReportV1, ProtocolV1, RequiredProtocolV1};
+pub use scan::{ScanAlignmentV1, ScanArtifactV1, ScanModeV1};
+pub use write::WriteArtifactV1;

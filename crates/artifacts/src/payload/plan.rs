@@ -1,0 +1,107 @@
+//! What a plan reads, how, and what identifies it.
+
+use std::collections::BTreeMap;
+
+use ossature_lineage::{InputFacts, PlanBundle, Role};
+use ossature_schema_spec::{CanonicalHasher, DatasetName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{DigestV1, Payload, PinV1};
+
+/// An optimized plan, its inputs and its identity. The encoded plan itself lies beside the payload, in the artifact table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanArtifactV1 {
+    /// The dataset whose rows the plan computes, as `stage.table`.
+    pub dataset: String,
+    /// What is computed, over which rows.
+    pub fingerprint: DigestV1,
+    /// The engine that planned: versions, planning settings, optimizer rules. Not part of the fingerprint.
+    pub environment_hash: DigestV1,
+    /// How the plan is written down: `substrait` or `text`.
+    pub encoding: String,
+    /// Why the preferred encoding was not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_reason: Option<String>,
+    /// Length of the encoded plan, in bytes.
+    pub plan_bytes: u64,
+    /// A digest of the encoded plan.
+    pub plan_hash: DigestV1,
+    /// The datasets that are read, ordered by name.
+    pub inputs: Vec<PlanInputV1>,
+    /// The functions of ours that are called, with the version of each.
+    pub functions: BTreeMap<String, String>,
+    /// Every function that is called, ordered by name.
+    pub calls: Vec<String>,
+    /// The optimized plan, for people: one line per node, indented.
+    pub text: String,
+}
+
+/// One input of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanInputV1 {
+    /// The version that is read.
+    pub pin: PinV1,
+    /// A digest of the names, types and meanings of the input's columns.
+    pub schema_hash: DigestV1,
+    /// The columns that are used, ordered by name.
+    pub columns: Vec<PlanColumnV1>,
+}
+
+/// One column of an input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanColumnV1 {
+    /// The column.
+    pub name: String,
+    /// What it is used for, in a fixed order: `read`, `filter`, `join`, `group`, `order`, `window`.
+    pub roles: Vec<String>,
+}
+
+impl Payload for PlanArtifactV1 {
+    const KIND: &'static str = "plan_artifact";
+    const VERSION: u32 = 1;
+}
+
+impl PlanArtifactV1 {
+    /// The artifact of the plan that computes `dataset`.
+    pub fn of(dataset: &DatasetName, bundle: &PlanBundle) -> Self {
+        let canonical = bundle.canonical();
+        let mut plan_hash = CanonicalHasher::new("ossature.plan_bytes.v1");
+        plan_hash.bytes(canonical.bytes());
+        let input = |facts: &InputFacts| {
+            let InputFacts { pin, schema } = facts;
+            let columns = bundle.facts().columns(pin.dataset.as_str());
+            PlanInputV1 {
+                pin: PinV1::from(pin),
+                schema_hash: DigestV1::from(*schema),
+                columns: columns
+                    .map(|(name, roles)| PlanColumnV1 {
+                        name: name.to_owned(),
+                        roles: roles
+                            .iter()
+                            .copied()
+                            .map(Role::as_str)
+                            .map(str::to_owned)
+                            .collect(),
+                    })
+                    .collect(),
+            }
+        };
+        Self {
+            dataset: dataset.to_string(),
+            fingerprint: DigestV1::from(bundle.fingerprint()),
+            environment_hash: DigestV1::from(bundle.environment()),
+            encoding: canonical.encoding().as_str().to_owned(),
+            fallback_reason: canonical.fallback_reason().map(str::to_owned),
+            plan_bytes: canonical.bytes().len() as u64,
+            plan_hash: DigestV1::from(plan_hash.finish()),
+            inputs: bundle.inputs().iter().map(input).collect(),
+            functions: bundle.functions().clone(),
+            calls: bundle.facts().functions().iter().cloned().collect(),
+            text: bundle.text().to_owned(),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What was decided when a dataset was opened.
+
+use ossature_registry::{AlignmentPlan, ColumnAlignment, ScanFacts, ScanMode};
+use ossature_schema_spec::ColumnName;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Payload, PinV1};
+
+/// What was decided when a dataset was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScanArtifactV1 {
+    /// The dataset and the version that is read.
+    pub pin: PinV1,
+    /// The table's folder, without secrets.
+    pub table_uri: String,
+    /// Who reads the files.
+    pub mode: ScanModeV1,
+    /// The order that scans declare, ` desc` behind the descending columns; empty when none was proven.
+    pub order: Vec<String>,
+    /// Whether the stored columns are the declared ones.
+    pub is_identity: bool,
+    /// How the declared columns come to be that are not stored as they are declared, in declared order.
+    pub alignments: Vec<ScanAlignmentV1>,
+    /// Stored columns that the contract does not declare.
+    pub dropped: Vec<String>,
+    /// Files of the version, where the scan lists them itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<u64>,
+    /// Bytes of those files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Rows in those files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+}
+
+/// Who reads the files of a dataset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScanModeV1 {
+    /// The guarded scan.
+    Direct,
+    /// The Delta runtime, behind guards.
+    Delegated,
+}
+
+impl ScanModeV1 {
+    /// The name in artifact tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Delegated => "delegated",
+        }
+    }
+}
+
+/// How one declared column comes to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScanAlignmentV1 {
+    /// The column.
+    pub column: String,
+    /// How: `tag`, `cast from <type>`, `default <value>` or `null`.
+    pub alignment: String,
+}
+
+impl Payload for ScanArtifactV1 {
+    const KIND: &'static str = "scan_artifact";
+    const VERSION: u32 = 1;
+}
+
+impl From<&ScanFacts> for ScanArtifactV1 {
+    fn from(facts: &ScanFacts) -> Self {
+        let ScanFacts {
+            pin,
+            location,
+            mode,
+            order,
+            alignment,
+            files,
+            bytes,
+            rows,
+        } = facts;
+        Self {
+            pin: PinV1::from(pin),
+            table_uri: location.clone(),
+            mode: match mode {
+                ScanMode::Direct => ScanModeV1::Direct,
+                _ => ScanModeV1::Delegated,
+            },
+            order: order.iter().map(ToString::to_string).collect(),
+            is_identity: alignment.is_identity(),
+            alignments: alignments(alignment),
+            dropped: alignment.dropped().to_vec(),
+            files: files.map(|files| files as u64),
+            bytes: *bytes,
+            rows: rows.map(|rows| rows as u64),
+        }
+    }
+}
+
+fn alignments(plan: &AlignmentPlan) -> Vec<ScanAlignmentV1> {
+    let is_changed = |(_, alignment): &(&ColumnName, &ColumnAlignment)| {
+        !matches!(alignment, ColumnAlignment::Pass)
+    };
+    plan.columns()
+        .filter(is_changed)
+        .map(|(column, alignment)| ScanAlignmentV1 {
+            column: column.to_string(),
+            alignment: alignment.to_string(),
+        })
+        .collect()
+}

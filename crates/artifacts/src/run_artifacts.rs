@@ -1,0 +1,177 @@
+//! What a run leaves behind besides its tables: plans, writes and scans, stored in one append per table.
+
+use std::collections::BTreeMap;
+
+use arrow_array::RecordBatch;
+use ossature_lineage::PlanBundle;
+use ossature_registry::{Lake, ScanFacts};
+use ossature_schema_spec::{DatasetName, Fingerprint};
+use ossature_write_pipeline::WriteOutcome;
+use serde_json::{Value, json};
+
+use crate::append::append;
+use crate::stored::Stored;
+use crate::table::{ArtifactTable, Columns};
+use crate::{Error, PlanArtifactV1, ScanArtifactV1, WriteArtifactV1, canonical_json};
+
+/// Collects the artifacts of one run, also of one that fails, and stores them at its end.
+///
+/// What is recorded twice (the same plan of a dataset, the same version of a table) is stored once.
+#[derive(Debug, Clone)]
+pub struct RunArtifacts {
+    run_id: String,
+    plans: BTreeMap<(String, String), PlanRow>,
+    writes: BTreeMap<(String, u64), Stored<WriteArtifactV1>>,
+    scans: BTreeMap<(String, u64), Stored<ScanArtifactV1>>,
+}
+
+#[derive(Debug, Clone)]
+struct PlanRow {
+    stored: Stored<PlanArtifactV1>,
+    inputs: String,
+    functions: String,
+    bytes: Vec<u8>,
+}
+
+impl RunArtifacts {
+    /// No artifacts yet.
+    pub fn of(run_id: &str) -> Self {
+        Self {
+            run_id: run_id.to_owned(),
+            plans: BTreeMap::new(),
+            writes: BTreeMap::new(),
+            scans: BTreeMap::new(),
+        }
+    }
+
+    /// Records the plan that computes a dataset's rows; gives back the artifact's id.
+    ///
+    /// **Errors**: [`Error::Unencodable`], which no plan causes.
+    pub fn record_plan(
+        &mut self,
+        dataset: &DatasetName,
+        bundle: &PlanBundle,
+    ) -> Result<Fingerprint, Error> {
+        let stored = Stored::of(PlanArtifactV1::of(dataset, bundle))?;
+        let artifact_id = stored.artifact_id;
+        let row = PlanRow {
+            inputs: canonical_json(&json!(stored.payload.inputs))?,
+            functions: canonical_json(&json!(stored.payload.functions))?,
+            bytes: bundle.canonical().bytes().to_vec(),
+            stored,
+        };
+        let key = (dataset.to_string(), bundle.fingerprint().to_hex());
+        self.plans.insert(key, row);
+        Ok(artifact_id)
+    }
+
+    /// Records what came of a write; gives back the artifact's id.
+    ///
+    /// **Errors**: [`Error::Unencodable`], which no outcome causes.
+    pub fn record_write(&mut self, outcome: &WriteOutcome) -> Result<Fingerprint, Error> {
+        let stored = Stored::of(WriteArtifactV1::from(outcome))?;
+        let artifact_id = stored.artifact_id;
+        let key = (stored.payload.dataset.clone(), stored.payload.version);
+        self.writes.insert(key, stored);
+        Ok(artifact_id)
+    }
+
+    /// Records how a dataset was opened; gives back the artifact's id.
+    ///
+    /// **Errors**: [`Error::Unencodable`], which no scan causes.
+    pub fn record_scan(&mut self, facts: &ScanFacts) -> Result<Fingerprint, Error> {
+        let stored = Stored::of(ScanArtifactV1::from(facts))?;
+        let artifact_id = stored.artifact_id;
+        let pin = &stored.payload.pin;
+        let key = (pin.dataset.clone(), pin.version);
+        self.scans.insert(key, stored);
+        Ok(artifact_id)
+    }
+
+    /// Stores everything that was recorded: at most one commit per table, none where there is nothing to store.
+    ///
+    /// Times are milliseconds since 1970-01-01 00:00:00 UTC. Somebody else's appends do not matter.
+    ///
+    /// **Errors**: [`Error::Write`] and [`Error::Registry`].
+    pub async fn store(&self, lake: &Lake, at_unix_ms: i64) -> Result<(), Error> {
+        let tables = [
+            (ArtifactTable::PlanArtifacts, self.plan_rows()?),
+            (ArtifactTable::WriteArtifacts, self.write_rows()?),
+            (ArtifactTable::ScanArtifacts, self.scan_rows()?),
+        ];
+        for (table, rows) in &tables {
+            if rows.num_rows() > 0 {
+                append(*table, lake, &self.run_id, at_unix_ms, async || {
+                    Ok((rows.clone(), ()))
+                })
+                .await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn plan_rows(&self) -> Result<RecordBatch, Error> {
+        let rows: Vec<&PlanRow> = self.plans.values().collect();
+        Columns::of(&rows)
+            .text("run_id", |_| &self.run_id)
+            .text("dataset", |row| &row.stored.payload.dataset)
+            .text("fingerprint", |row| {
+                row.stored.payload.fingerprint.to_string()
+            })
+            .text("encoding", |row| &row.stored.payload.encoding)
+            .text("environment_hash", |row| {
+                row.stored.payload.environment_hash.to_string()
+            })
+            .text("inputs_json", |row| &row.inputs)
+            .text("functions_json", |row| &row.functions)
+            .text("plan_text", |row| &row.stored.payload.text)
+            .bytes("plan_bytes", |row| &row.bytes)
+            .payload(|row| &row.stored)
+            .batch()
+    }
+
+    fn write_rows(&self) -> Result<RecordBatch, Error> {
+        let rows: Vec<&Stored<WriteArtifactV1>> = self.writes.values().collect();
+        Columns::of(&rows)
+            .text("run_id", |_| &self.run_id)
+            .text("dataset", |row| &row.payload.dataset)
+            .count("version", |row| row.payload.version)
+            .count("rows", |row| row.payload.rows)
+            .count("bytes", |row| row.payload.bytes)
+            .count("files", |row| row.payload.files)
+            .count("files_added", |row| row.payload.files_added)
+            .count("files_removed", |row| row.payload.files_removed)
+            .text("content_hash", |row| row.payload.content_hash.to_string())
+            .text("contract_hash", |row| row.payload.contract_hash.to_string())
+            .text("policy_hash", |row| {
+                row.payload.policy.policy_hash.to_string()
+            })
+            .payload(|row| *row)
+            .batch()
+    }
+
+    fn scan_rows(&self) -> Result<RecordBatch, Error> {
+        let rows = self.scans.values().map(|stored| {
+            let ScanArtifactV1 {
+                alignments,
+                dropped,
+                ..
+            } = &stored.payload;
+            let alignment: Value = json!({"columns": alignments, "dropped": dropped});
+            Ok((stored, canonical_json(&alignment)?))
+        });
+        let rows: Vec<(&Stored<ScanArtifactV1>, String)> = rows.collect::<Result<_, Error>>()?;
+        Columns::of(&rows)
+            .text("run_id", |_| &self.run_id)
+            .text("dataset", |(row, _)| &row.payload.pin.dataset)
+            .count("version", |(row, _)| row.payload.pin.version)
+            .text("mode", |(row, _)| row.payload.mode.as_str())
+            .flag("is_identity", |(row, _)| row.payload.is_identity)
+            .text("alignment_json", |(_, alignment)| alignment)
+            .count_or_null("files", |(row, _)| row.payload.files)
+            .count_or_null("bytes", |(row, _)| row.payload.bytes)
+            .count_or_null("rows", |(row, _)| row.payload.rows)
+            .payload(|(row, _)| *row)
+            .batch()
+    }
+}

@@ -1,0 +1,163 @@
+//! The checker against serde, and every keyword that the schemas use.
+
+use std::collections::BTreeSet;
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{CONTRACTS, Envelope};
+
+/// Adds the keywords of a schema; names of properties and definitions are none.
+fn keywords(schema: &Value, found: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                found.insert(name.clone());
+                match (name.as_str(), value) {
+                    ("properties" | "$defs", Value::Object(inner)) => {
+                        inner.values().for_each(|it| keywords(it, found));
+                    }
+                    ("const" | "enum" | "default", _) => {}
+                    _ => keywords(value, found),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| keywords(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_checker_knows_every_keyword_that_the_schemas_use() {
+    let mut found = BTreeSet::new();
+    for contract in CONTRACTS {
+        keywords(&(contract.schema)(), &mut found);
+    }
+    let unknown: Vec<_> = found
+        .iter()
+        .filter(|keyword| !KEYWORDS.contains(&keyword.as_str()))
+        .collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[track_caller]
+fn check(schema: &Value, value: &Value, want: &Expect) {
+    let found = violations(schema, value);
+    let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+    want.assert_eq(&lines.join("\n"));
+}
+
+#[test]
+fn every_fault_is_told_with_its_place() {
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "a/b": {"type": "integer", "format": "uint32", "minimum": 0},
+            "list": {"type": "array", "items": {"$ref": "#/$defs/Name"}},
+            "maybe": {"anyOf": [{"$ref": "#/$defs/Name"}, {"type": "null"}]},
+            "mode": {"oneOf": [{"const": "fast"}, {"const": "slow"}]},
+        },
+        "required": ["a/b", "mode"],
+        "additionalProperties": false,
+        "$defs": {"Name": {"type": "string"}},
+    });
+    check(
+        &schema,
+        &json!({"a/b": 1, "list": ["x"], "maybe": null, "mode": "fast"}),
+        &expect![""],
+    );
+    check(
+        &schema,
+        &json!({"a/b": -1, "list": ["x", 2], "maybe": 3, "mode": "odd", "more": 1}),
+        &expect![""],
+    );
+    check(&schema, &json!({}), &expect![""]);
+    check(&schema, &json!([]), &expect![""]);
+}
+
+/// A place in a document, by the numbers of the fields on the way.
+fn edit(value: &mut Value, way: &[usize], change: &Change) {
+    let Some((at, rest)) = way.split_first() else {
+        *value = change.value();
+        return;
+    };
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            let name = fields.keys().nth(at % fields.len()).unwrap().clone();
+            match change {
+                Change::Remove if rest.is_empty() => {
+                    fields.remove(&name);
+                }
+                Change::Add if rest.is_empty() => {
+                    fields.insert("colour".to_owned(), json!("red"));
+                }
+                _ => edit(&mut fields[&name], rest, change),
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            let at = at % items.len();
+            edit(&mut items[at], rest, change);
+        }
+        leaf => *leaf = change.value(),
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Change {
+    Remove,
+    Add,
+    Set(Value),
+}
+
+impl Change {
+    fn value(&self) -> Value {
+        match self {
+            Self::Remove => Value::Null,
+            Self::Add => json!({}),
+            Self::Set(value) => value.clone(),
+        }
+    }
+}
+
+fn changes() -> impl Strategy<Value = Change> {
+    let values = prop_oneof![
+        Just(json!(null)),
+        Just(json!(true)),
+        Just(json!(0)),
+        Just(json!(-1)),
+        Just(json!(1.5)),
+        Just(json!(4_294_967_296_u64)),
+        Just(json!(u64::MAX)),
+        Just(json!("text")),
+        Just(json!("completed")),
+        Just(json!("f".repeat(64))),
+        Just(json!([])),
+        Just(json!(["text"])),
+        Just(json!({})),
+    ];
+    prop_oneof![
+        Just(Change::Remove),
+        Just(Change::Add),
+        values.prop_map(Change::Set)
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn what_the_schema_refuses_is_what_serde_refuses(
+        contract in 0..CONTRACTS.len(),
+        way in proptest::collection::vec(0_usize..20, 1..7),
+        change in changes(),
+    ) {
+        let contract = &CONTRACTS[contract];
+        let mut value: Value =
+            serde_json::from_str(&(contract.example)().unwrap().to_json().unwrap()).unwrap();
+        edit(&mut value, &way, &change);
+        let found = violations(&(contract.schema)(), &value);
+        let read = (contract.reseal)(&Envelope::from_value(value.clone()));
+        prop_assert_eq!(found.is_empty(), read.is_ok(), "{:?}\n{}", read.err(), value);
+    }
+}
