@@ -3,7 +3,10 @@
 use crate::problem::Problem;
 use crate::repo::Repo;
 
-/// Every file below a `src` folder is the root of a crate or declared by the file above it.
+/// Folders in which a crate begins: libraries and programs, and the one binary of end-to-end tests.
+const ROOTS: &[&str] = &["src/", "tests/it/"];
+
+/// Every file below one of [`ROOTS`] is the root of a crate or declared by the file above it.
 pub(crate) fn check(repo: &Repo) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (path, _) in repo.rust_files() {
@@ -24,17 +27,21 @@ pub(crate) fn check(repo: &Repo) -> Vec<Problem> {
 
 /// The files that may declare this one, and its name. `None` for roots of crates and other targets.
 fn parents(path: &str) -> Option<([String; 2], &str)> {
-    let (before, inside) = path.strip_suffix(".rs")?.split_once("src/")?;
+    let path = path.strip_suffix(".rs")?;
+    let at = ROOTS
+        .iter()
+        .find_map(|root| Some(path.find(root)? + root.len()))?;
+    let (root, inside) = path.split_at(at);
     let module = inside.strip_suffix("/mod").unwrap_or(inside);
     match module.rsplit_once('/') {
         None if matches!(module, "lib" | "main") => None,
         None => Some((
-            ["lib", "main"].map(|root| format!("{before}src/{root}.rs")),
+            ["lib", "main"].map(|page| format!("{root}{page}.rs")),
             module,
         )),
         Some(("bin", _)) => None,
         Some((folder, name)) => Some((
-            ["", "/mod"].map(|form| format!("{before}src/{folder}{form}.rs")),
+            ["", "/mod"].map(|form| format!("{root}{folder}{form}.rs")),
             name,
         )),
     }
@@ -69,6 +76,8 @@ mod tests {
             ("crates/a/src/d/e.rs", ""),
             ("crates/a/src/bin/tool.rs", ""),
             ("crates/a/tests/it.rs", ""),
+            ("tests/it/main.rs", "mod guards;\n"),
+            ("tests/it/guards.rs", ""),
             ("crates/c/src/main.rs", ""),
         ]);
         expect![""].assert_eq(&render(&check(&repo)));
@@ -82,11 +91,14 @@ mod tests {
             ("crates/a/src/bee.rs", ""),
             ("crates/a/src/bee/c.rs", ""),
             ("crates/a/src/d/mod.rs", ""),
+            ("tests/it/main.rs", "mod guards;\n"),
+            ("tests/it/goldens.rs", ""),
         ]);
         expect![[r"
             crates/a/src/b.rs:1: no file declares `mod b` - declare it, or delete the file
             crates/a/src/bee/c.rs:1: no file declares `mod c` - declare it, or delete the file
             crates/a/src/d/mod.rs:1: no file declares `mod d` - declare it, or delete the file
+            tests/it/goldens.rs:1: no file declares `mod goldens` - declare it, or delete the file
         "]]
         .assert_eq(&render(&check(&repo)));
     }
