@@ -292,13 +292,17 @@ impl<'p, 'a> Resolution<'p, 'a> {
     }
 
     fn in_module(&mut self, origin: Origin<'_>) -> Vec<Meaning> {
-        let root = origin.root.to_owned();
-        let start = if self.program.is_module(&root) {
-            Meaning::Module(root)
-        } else {
-            Meaning::External(root)
+        // `from . import x` at the top of the tree starts at the module without a name, whose members are modules.
+        let (root, path) = match origin.root {
+            "" => origin.path.split_once('.').unwrap_or((origin.path, "")),
+            root => (root, origin.path),
         };
-        self.follow(start, origin.path)
+        let start = if self.program.is_module(root) {
+            Meaning::Module(root.to_owned())
+        } else {
+            Meaning::External(root.to_owned())
+        };
+        self.follow(start, path)
     }
 
     /// Goes from one thing through its members.
@@ -453,3 +457,6 @@ fn prefer_found(meanings: BTreeSet<Meaning>) -> Vec<Meaning> {
         .filter(|meaning| !any_found || meaning.is_found())
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

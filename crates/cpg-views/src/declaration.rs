@@ -1,0 +1,27 @@
+//! All declarations together: the extractor's tables and the views over them.
+
+use ossature_schema_spec::DatasetSpec;
+use ossature_view_graph::View;
+
+use crate::{Error, adjacency, graph, normalize, props};
+
+/// The tables that the views read: those of the extractor.
+///
+/// **Errors**: [`Error::Extract`].
+pub fn sources() -> Result<Vec<DatasetSpec>, Error> {
+    Ok(ossature_python_extract::datasets()?)
+}
+
+/// Every view, each after those that it reads.
+///
+/// **Shape**: stages `normalize` and `cpg`; every contract has a key and a total order of its rows.
+/// **Errors**: [`Error::Dataset`].
+pub fn views() -> Result<Vec<View>, Error> {
+    let stages = [
+        normalize::views()?,
+        graph::views()?,
+        props::views()?,
+        adjacency::views()?,
+    ];
+    Ok(stages.into_iter().flatten().collect())
+}

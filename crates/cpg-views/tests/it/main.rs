@@ -1,0 +1,4 @@
+//! The graph of small trees, end to end.
+
+mod empty;
+mod session;
