@@ -12,7 +12,7 @@ use crate::encoding::{Decoded, decode};
 use crate::listing::{SourceFile, exact_bytes};
 use crate::source::{Source, read};
 use crate::syntax::parse;
-use crate::tree::{NodeKind, Tree};
+use crate::tree::{AstKind, Field, NodeKind, Tree};
 use crate::walk::{FileFacts, Rows, walk};
 use crate::{ExtractOptions, Reason, symbols};
 
@@ -187,9 +187,9 @@ fn append(file_id: i64, rows: Rows<'_>, mut lines: Lines, columns: &mut Columns)
         columns.nodes.push(NodeRow {
             node_id: file_id | i64::from(ordinal),
             node_kind: node.kind.as_str(),
-            ast_kind: node.ast.map(|kind| kind.as_str()),
+            ast_kind: node.ast.map(AstKind::as_str),
             parent_id: node.parent.map(|parent| file_id | i64::from(parent)),
-            field: node.field.map(|field| field.as_str()),
+            field: node.field.map(Field::as_str),
             position: i32::try_from(node.position).unwrap_or(i32::MAX),
             subtree_end: file_id | i64::from(node.last),
             bstart: offset(node.range.start()),

@@ -240,7 +240,7 @@ fn keys<'a>(paths: impl Iterator<Item = &'a Vec<u8>> + Clone) -> Vec<(FileKey, u
             if is_free {
                 return (key, 0);
             }
-            (1..)
+            (1..=u32::MAX)
                 .map(|salt| (FileKey::of(path, salt), salt))
                 .find(|(key, _)| used.insert(*key))
                 .unwrap_or((key, 0))

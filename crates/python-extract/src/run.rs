@@ -71,11 +71,12 @@ pub fn extract(
         let (sender, receiver) = sync_channel(options.threads.get() + 1);
         for _ in 0..options.threads.get().min(units.len()) {
             let (sender, permit, queue, schemas) = (sender.clone(), &permit, &queue, &schemas);
-            let worker = thread::Builder::new()
-                .stack_size(STACK_BYTES)
-                .spawn_scoped(scope, move || {
-                    work(permit, queue, options, schemas, &sender)
-                });
+            let worker =
+                thread::Builder::new()
+                    .stack_size(STACK_BYTES)
+                    .spawn_scoped(scope, move || {
+                        work(permit, queue, options, schemas, &sender);
+                    });
             worker.map_err(Error::Thread)?;
         }
         drop(sender);

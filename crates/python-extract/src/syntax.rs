@@ -152,7 +152,7 @@ mod tests {
             format!("x = a{}", "[0]".repeat(deep)),
             format!("x = a{}", " ** a".repeat(deep)),
         ] {
-            assert_eq!(measure(&source), Err(Reason::TooDeep), "{:.20}", source);
+            assert_eq!(measure(&source), Err(Reason::TooDeep), "{source:.20}");
         }
     }
 
@@ -166,7 +166,7 @@ mod tests {
             format!("x = ({})", "'a' ".repeat(7_000)),
             "if a: pass\n".to_owned() + &"elif a: pass\n".repeat(7_000),
         ] {
-            assert_eq!(measure(&source), Ok(()), "{:.20}", source);
+            assert_eq!(measure(&source), Ok(()), "{source:.20}");
         }
     }
 }

@@ -43,7 +43,7 @@ impl<'a> Walk<'a> {
                     "<operator>.templateString",
                     field,
                 );
-                for part in string.value.iter() {
+                for part in &string.value {
                     self.interpolated(&part.elements, AstKind::Interpolation);
                 }
             }

@@ -80,7 +80,7 @@ impl<'a> Walk<'a> {
             }
             Stmt::Global(stmt) => self.declaration(stmt.range, AstKind::Global, &stmt.names, field),
             Stmt::Nonlocal(stmt) => {
-                self.declaration(stmt.range, AstKind::Nonlocal, &stmt.names, field)
+                self.declaration(stmt.range, AstKind::Nonlocal, &stmt.names, field);
             }
             Stmt::TypeAlias(alias) => self.type_alias(alias, field),
             Stmt::Delete(_) | Stmt::Assign(_) | Stmt::AugAssign(_) | Stmt::AnnAssign(_) => {

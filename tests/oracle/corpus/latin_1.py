@@ -1,0 +1,4 @@
+# -*- coding: latin-1 -*-
+"""Cafי."""
+x = "יט"; y = x  # ü
+def f(י): return י

@@ -1,0 +1,2 @@
+from .. import name
+from ..module import use

@@ -1,0 +1,1 @@
+def function(*args): return args
