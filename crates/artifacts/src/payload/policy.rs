@@ -1,6 +1,6 @@
 //! What was decided about a table, and by whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ossature_delta_policy::{Decided, DeltaFeature, Dropped, ResolvedPolicy, StatsDecision};
 use schemars::JsonSchema;
@@ -83,7 +83,7 @@ impl From<&ResolvedPolicy> for PolicyArtifactV1 {
             dataset: dataset.to_string(),
             policy_hash: DigestV1::from(policy.fingerprint()),
             rows_per_file_max: DecidedV1::of(rows_per_file_max, |rows| rows.get()),
-            statistics: DecidedV1::of(statistics, StatsDecisionV1::from),
+            statistics: DecidedV1::of(statistics, |decision| decision.into()),
             schema_mode: DecidedV1::of(schema_mode, |mode| mode.as_str().to_owned()),
             features: DecidedV1::of(features, feature_names),
             column_features: feature_names(column_features),
@@ -97,10 +97,8 @@ impl From<&ResolvedPolicy> for PolicyArtifactV1 {
 }
 
 /// The names of features, in the order of the protocol's table.
-pub(super) fn feature_names<'a>(
-    features: impl IntoIterator<Item = &'a DeltaFeature>,
-) -> Vec<String> {
-    let names = features.into_iter().map(|feature| feature.name());
+pub(super) fn feature_names(features: &BTreeSet<DeltaFeature>) -> Vec<String> {
+    let names = features.iter().map(|feature| feature.name());
     names.map(str::to_owned).collect()
 }
 
