@@ -1,1 +1,68 @@
-fn main(){}
+//! `ossature`: builds a code property graph from a source tree into a lake, and queries it.
+
+mod build;
+mod cli;
+mod error;
+mod graph;
+mod output;
+mod progress;
+mod query;
+mod runs;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use mimalloc::MiMalloc;
+
+use crate::cli::{Arguments, Command};
+use crate::error::Error;
+
+/// Extraction and encoding allocate from many threads, which the system's allocator serves slowly.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_log(arguments.log.as_deref());
+    match run(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Error::Output { source }) if source.kind() == std::io::ErrorKind::BrokenPipe => {
+            // Whoever reads our output has seen enough.
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let code = error.exit_code();
+            error.report();
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(command.threads().get())
+        .thread_stack_size(16 << 20)
+        .enable_all()
+        .build()
+        .map_err(|source| Error::Runtime { source })?;
+    let done = runtime.block_on(async {
+        match command {
+            Command::Build(arguments) => build::build(arguments).await,
+            Command::Query(arguments) => query::query(arguments).await,
+            Command::Runs(arguments) => runs::runs(arguments).await,
+            Command::Show(arguments) => runs::show(arguments).await,
+        }
+    });
+    // A failed run may leave readers of the source tree behind; nobody waits for them.
+    runtime.shutdown_background();
+    done
+}
+
+fn start_log(filter: Option<&str>) {
+    if let Some(filter) = filter {
+        tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+            .with_writer(std::io::stderr)
+            .init();
+    }
+}

@@ -16,7 +16,7 @@ pub enum Error {
     /// A view names a dataset that is neither a source nor a view.
     #[error(
         "view `{view}` reads `{input}`, which is neither a source nor a view{}",
-        nearest(nearest_name)
+        nearest(nearest_name.as_ref())
     )]
     MissingInput {
         /// The view.

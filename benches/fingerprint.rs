@@ -1,0 +1,2 @@
+//! A bench to come.
+fn main() {}

@@ -1,0 +1,299 @@
+//! `ossature build`: from a source tree to a published graph.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::Int64Type;
+use indicatif::{HumanBytes, HumanCount};
+use ossature_artifacts::{
+    CallCoverageV1, ExecutionProfileV1, ExtractSummaryV1, OutputV1, RunManifestV1, RunOptionsV1,
+    RunStart,
+};
+use ossature_pipeline::{Run, RunRequest};
+use ossature_python_extract::{
+    Dataset, ExtractOptions, PythonVersion, ScanOptions, SourceListing, extract, list_sources,
+};
+use ossature_registry::{Lake, SessionSpec};
+use ossature_schema_spec::DatasetName;
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use crate::cli::{BuildArguments, Format};
+use crate::error::Error;
+use crate::graph::{graph, policy};
+use crate::output::{print, print_json, table};
+use crate::progress::Progress;
+
+/// Bytes that operators of the engine may hold before they spill.
+const MEMORY_BYTES_MAX: usize = 384 << 20;
+
+/// Rows in a batch of the engine.
+const BATCH_ROWS: u32 = 8192;
+
+/// Batches that wait for the writers. Each holds the facts of about a megabyte of source.
+const WAITING_BATCHES: usize = 4;
+
+/// Builds, publishes, and tells what came of it.
+pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
+    let began = Instant::now();
+    let lake = Lake::try_new(&arguments.lake).map_err(ossature_pipeline::Error::from)?;
+    let listing = list_sources(&arguments.source, &ScanOptions::everything())?;
+    let progress = Arc::new(Progress::of_files(listing.files().len() as u64));
+    let observer = Arc::clone(&progress);
+    let request = RunRequest {
+        start: run_start(&arguments),
+        graph: graph()?,
+        policy,
+        session: SessionSpec {
+            threads: arguments.threads(),
+            memory_bytes_max: MEMORY_BYTES_MAX,
+            batch_rows: BATCH_ROWS as usize,
+        },
+        observer: Arc::new(move |event| observer.observe(&event)),
+        lake: lake.clone(),
+    };
+    let mut run = Run::begin(request).await?;
+    let done = fill(&mut run, listing, &arguments).await;
+    progress.finish();
+    let manifest = match done {
+        Ok(Counted { files, calls }) => {
+            run.publish(now_unix_ms(), Some(files), Some(calls)).await?
+        }
+        Err(error) => {
+            if let Error::Pipeline(reason) = &error {
+                run.fail(now_unix_ms(), reason).await?;
+            }
+            return Err(error);
+        }
+    };
+    let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    match arguments.format {
+        Format::Json => print_json(&Summary::of(&manifest, elapsed_ms)),
+        Format::Human => print(&human(&manifest, &lake, elapsed_ms)),
+    }
+}
+
+fn run_start(arguments: &BuildArguments) -> RunStart {
+    let source =
+        std::path::absolute(&arguments.source).unwrap_or_else(|_| arguments.source.clone());
+    RunStart {
+        run_id: uuid::Uuid::now_v7().to_string(),
+        parent_run_id: None,
+        source: Some(source.display().to_string()),
+        code_version: env!("CARGO_PKG_VERSION").to_owned(),
+        engine_versions: BTreeMap::from([(
+            "datafusion".to_owned(),
+            datafusion::DATAFUSION_VERSION.to_owned(),
+        )]),
+        environment: None,
+        options: RunOptionsV1 {
+            python_version: format!("3.{}", arguments.python_version),
+            max_file_bytes: arguments.max_file_bytes,
+        },
+        execution: ExecutionProfileV1 {
+            threads: u32::try_from(arguments.threads().get()).unwrap_or(u32::MAX),
+            memory_bytes_max: MEMORY_BYTES_MAX as u64,
+            batch_rows: BATCH_ROWS,
+        },
+        started_at_unix_ms: now_unix_ms(),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the program is where times come from"
+)]
+fn now_unix_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+struct Counted {
+    files: ExtractSummaryV1,
+    calls: CallCoverageV1,
+}
+
+/// Extracts the sources and computes the views.
+async fn fill(
+    run: &mut Run,
+    listing: SourceListing,
+    arguments: &BuildArguments,
+) -> Result<Counted, Error> {
+    let mut writers = run.source_writers().await?;
+    let names = Dataset::ALL
+        .iter()
+        .map(|dataset| Ok((*dataset, dataset.spec()?.name().clone())))
+        .collect::<Result<BTreeMap<Dataset, DatasetName>, Error>>()?;
+    let (sender, mut receiver) = mpsc::channel::<(Dataset, RecordBatch)>(WAITING_BATCHES);
+    let listed = listing.files().len() as u64;
+    let options = ExtractOptions {
+        python_version: PythonVersion {
+            minor: arguments.python_version,
+        },
+        file_bytes_max: arguments.max_file_bytes,
+        threads: arguments.threads(),
+        unit_bytes: NonZeroU64::MIN.saturating_add((1 << 20) - 1),
+    };
+    let extraction = tokio::task::spawn_blocking(move || {
+        extract(&listing, &options, |dataset, batch| {
+            match sender.blocking_send((dataset, batch)) {
+                Ok(()) => ControlFlow::Continue(()),
+                // The writers have failed and say why.
+                Err(_) => ControlFlow::Break(()),
+            }
+        })
+    });
+    while let Some((dataset, batch)) = receiver.recv().await {
+        if let Some(name) = names.get(&dataset) {
+            writers.push(name, &batch).await?;
+        }
+    }
+    match extraction.await {
+        Ok(done) => done?,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+    run.finish_sources(writers).await?;
+    run.compute_views().await?;
+
+    let files = count_by(
+        run,
+        "SELECT status, count(*) FROM extract.files GROUP BY status",
+    )
+    .await?;
+    let calls = count_by(
+        run,
+        "SELECT status, count(*) FROM cpg.calls GROUP BY status",
+    )
+    .await?;
+    let of = |counts: &BTreeMap<String, u64>, status| counts.get(status).copied().unwrap_or(0);
+    Ok(Counted {
+        files: ExtractSummaryV1 {
+            listed,
+            parsed: of(&files, "parsed"),
+            partial: of(&files, "partial"),
+            skipped: of(&files, "skipped"),
+        },
+        calls: CallCoverageV1 {
+            resolved: of(&calls, "resolved"),
+            external: of(&calls, "external"),
+            ambiguous: of(&calls, "ambiguous"),
+            unresolved: of(&calls, "unresolved"),
+        },
+    })
+}
+
+/// The rows of a query for a name and a number.
+async fn count_by(run: &Run, sql: &str) -> Result<BTreeMap<String, u64>, Error> {
+    let failed = |error| Error::Query(Box::new(error));
+    let frame = run.catalog().session().sql(sql).await.map_err(failed)?;
+    let mut counts = BTreeMap::new();
+    for batch in frame.collect().await.map_err(failed)? {
+        let names = batch.column(0).as_string::<i32>();
+        let numbers = batch.column(1).as_primitive::<Int64Type>();
+        for at in 0..names.len() {
+            let number = u64::try_from(numbers.value(at)).unwrap_or_default();
+            counts.insert(names.value(at).to_owned(), number);
+        }
+    }
+    Ok(counts)
+}
+
+/// What `--format json` prints. Scripts rely on its names.
+#[derive(Serialize)]
+struct Summary<'a> {
+    run_id: &'a str,
+    status: &'static str,
+    files: Option<ExtractSummaryV1>,
+    calls: Option<CallCoverageV1>,
+    outputs: Vec<Output<'a>>,
+    elapsed_ms: u64,
+}
+
+#[derive(Serialize)]
+struct Output<'a> {
+    name: &'a str,
+    table_uri: &'a str,
+    version: u64,
+    rows: u64,
+    bytes: u64,
+    files: u64,
+    logical_fingerprint: Option<String>,
+    content_hash: String,
+}
+
+impl<'a> Summary<'a> {
+    fn of(manifest: &'a RunManifestV1, elapsed_ms: u64) -> Self {
+        Self {
+            run_id: &manifest.run_id,
+            status: manifest.status.as_str(),
+            files: manifest.extract,
+            calls: manifest.calls,
+            outputs: manifest.outputs.iter().map(Output::of).collect(),
+            elapsed_ms,
+        }
+    }
+}
+
+impl<'a> Output<'a> {
+    fn of(output: &'a OutputV1) -> Self {
+        Self {
+            name: &output.name,
+            table_uri: &output.table_uri,
+            version: output.version,
+            rows: output.rows,
+            bytes: output.bytes,
+            files: output.files,
+            logical_fingerprint: output
+                .plan_fingerprint
+                .map(|digest| digest.fingerprint().to_hex()),
+            content_hash: output.content_hash.fingerprint().to_hex(),
+        }
+    }
+}
+
+/// The closing table.
+fn human(manifest: &RunManifestV1, lake: &Lake, elapsed_ms: u64) -> String {
+    let rows = manifest.outputs.iter().map(|output| {
+        vec![
+            output.name.clone(),
+            format!("v{}", output.version),
+            HumanCount(output.rows).to_string(),
+            HumanCount(output.files).to_string(),
+            HumanBytes(output.bytes).to_string(),
+        ]
+    });
+    let tables = table(["table", "version", "rows", "files", "size"], rows, 1);
+    let files = manifest.extract.unwrap_or_default();
+    let calls = manifest.calls.unwrap_or_default();
+    let bytes: u64 = manifest.outputs.iter().map(|output| output.bytes).sum();
+    let all = calls.resolved + calls.external + calls.ambiguous + calls.unresolved;
+    let share = |part: u64| (part * 1000).checked_div(all).unwrap_or_default();
+    let percent = |part| format!("{}.{}%", share(part) / 10, share(part) % 10);
+    format!(
+        "{tables}\n\
+         files  {} listed: {} parsed, {} partial, {} skipped\n\
+         calls  {}: {} resolved, {} external, {} ambiguous, {} unresolved\n\
+         run    {} in {}.{:03} s\n\
+         lake   {lake} ({})",
+        HumanCount(files.listed),
+        HumanCount(files.parsed),
+        HumanCount(files.partial),
+        HumanCount(files.skipped),
+        HumanCount(all),
+        percent(calls.resolved),
+        percent(calls.external),
+        percent(calls.ambiguous),
+        percent(calls.unresolved),
+        manifest.run_id,
+        elapsed_ms / 1000,
+        elapsed_ms % 1000,
+        HumanBytes(bytes),
+    )
+}

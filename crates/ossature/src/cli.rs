@@ -1,0 +1,148 @@
+//! The command line.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Turns a Python source tree into a code property graph in a lake of Delta tables, and queries it.
+#[derive(Debug, Parser)]
+#[command(name = "ossature", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Log to standard error, for example `info` or `ossature=debug`
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build the graph of a source tree and publish it
+    Build(BuildArguments),
+    /// Query the published graph with SQL; tables are `cpg_nodes`, `extract.files`, `runs.run_manifest` ...
+    Query(QueryArguments),
+    /// List the runs of a lake, newest first
+    Runs(RunsArguments),
+    /// Show what a run read, planned, wrote and decided
+    Show(ShowArguments),
+}
+
+impl Command {
+    pub(crate) fn threads(&self) -> NonZeroUsize {
+        match self {
+            Self::Build(arguments) => arguments.threads(),
+            _ => available_threads(),
+        }
+    }
+}
+
+pub(crate) fn available_threads() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Arguments of `build`.
+#[derive(Debug, Args)]
+pub(crate) struct BuildArguments {
+    /// The folder of the source tree; nothing is ever written into it
+    pub(crate) source: PathBuf,
+    /// The folder or URL of the lake; made when it is not there
+    #[arg(long)]
+    pub(crate) lake: String,
+    /// Threads [default: one per processor]; the tables do not depend on it
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// The version of Python that the sources are written in
+    #[arg(long, value_name = "3.X", default_value = "3.14", value_parser = python_minor)]
+    pub(crate) python_version: u8,
+    /// Files longer than this many bytes are skipped, each with a row that says so
+    #[arg(long, value_name = "N", default_value_t = 8 << 20, value_parser = clap::value_parser!(u64).range(1..=i32::MAX as i64 as u64))]
+    pub(crate) max_file_bytes: u64,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+impl BuildArguments {
+    pub(crate) fn threads(&self) -> NonZeroUsize {
+        self.threads.unwrap_or_else(available_threads)
+    }
+}
+
+fn python_minor(text: &str) -> Result<u8, String> {
+    let wanted = "wanted a version from 3.7 to 3.14, such as `3.12`";
+    let minor = text.strip_prefix("3.").ok_or(wanted)?;
+    let minor: u8 = minor.parse().map_err(|_| wanted)?;
+    if (7..=14).contains(&minor) {
+        Ok(minor)
+    } else {
+        Err(wanted.to_owned())
+    }
+}
+
+/// Arguments of `query`.
+#[derive(Debug, Args)]
+pub(crate) struct QueryArguments {
+    /// One SQL query; whatever would change something is refused
+    pub(crate) sql: String,
+    /// The folder or URL of the lake
+    #[arg(long)]
+    pub(crate) lake: String,
+    /// The run to read [default: the newest published one]
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// How to print the rows
+    #[arg(long, value_enum, default_value_t = RowFormat::Table)]
+    pub(crate) format: RowFormat,
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Arguments of `runs`.
+#[derive(Debug, Args)]
+pub(crate) struct RunsArguments {
+    /// The folder or URL of the lake
+    #[arg(long)]
+    pub(crate) lake: String,
+    /// How to print the list
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// The run
+    pub(crate) run: String,
+    /// The folder or URL of the lake
+    #[arg(long)]
+    pub(crate) lake: String,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// How to print a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Human,
+    /// For programs
+    Json,
+}
+
+/// How to print rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RowFormat {
+    /// For people: at most 1,000 rows
+    Table,
+    /// Comma-separated values with a header
+    Csv,
+    /// One array of objects
+    Json,
+    /// A Parquet file; needs `--output`
+    Parquet,
+}

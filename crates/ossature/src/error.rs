@@ -1,0 +1,133 @@
+//! What goes wrong, as the program says it: code, message, causes, hint, and the exit code.
+
+use std::io;
+use std::path::PathBuf;
+
+use datafusion::error::DataFusionError;
+use miette::Diagnostic;
+
+/// What goes wrong.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("the source tree cannot be read")]
+    Extract(#[from] ossature_python_extract::Error),
+    #[error("the graph's declarations do not hold")]
+    Views(#[from] ossature_cpg_views::Error),
+    #[error(transparent)]
+    Pipeline(#[from] ossature_pipeline::Error),
+    #[error("two names in the source tree have one symbol id: {first} and {second}")]
+    SymbolCollision { first: String, second: String },
+    #[error("the query is refused: {reason}")]
+    QueryRefused { reason: String },
+    #[error("the query cannot be answered")]
+    Query(#[source] Box<DataFusionError>),
+    #[error("Parquet goes to a file")]
+    NoOutputFile,
+    #[error("`{}` cannot be written", path.display())]
+    OutputFile { path: PathBuf, source: io::Error },
+    #[error("standard output cannot be written")]
+    Output { source: io::Error },
+    #[error("the result cannot be rendered")]
+    Render(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the runtime cannot be started")]
+    Runtime { source: io::Error },
+}
+
+impl Error {
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Extract(error) => error.code(),
+            Self::Views(error) => error.code(),
+            Self::Pipeline(error) => error.code(),
+            Self::SymbolCollision { .. } => "symbol_collision",
+            Self::QueryRefused { .. } => "query_refused",
+            Self::Query(_) => "query_failed",
+            Self::NoOutputFile => "no_output_file",
+            Self::OutputFile { .. } => "output_failed",
+            Self::Output { .. } => "stdout_failed",
+            Self::Render(_) => "render_failed",
+            Self::Runtime { .. } => "runtime_failed",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Extract(error) => error.hint(),
+            Self::Views(error) => error.hint(),
+            Self::Pipeline(error) => error.hint(),
+            Self::QueryRefused { .. } => {
+                Some("`ossature query` only reads: write a SELECT".to_owned())
+            }
+            Self::Query(_) => Some(
+                "`SHOW TABLES` lists the tables, `DESCRIBE cpg_nodes` the columns of one"
+                    .to_owned(),
+            ),
+            Self::NoOutputFile => Some("name the file with `--output FILE`".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// 2 for what the caller got wrong, 3 for what a policy refuses, 5 for storage and engines.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self.code() {
+            "query_refused" | "policy_refused" | "protocol_refused" | "contract_changed" => 3,
+            "source_root" | "unreadable_root" | "no_output_file" | "invalid_location"
+            | "query_failed" | "nothing_published" | "no_such_run" => 2,
+            _ if matches!(
+                self,
+                Self::Extract(ossature_python_extract::Error::Root { .. })
+            ) =>
+            {
+                2
+            }
+            _ => 5,
+        }
+    }
+
+    /// Prints the error on standard error.
+    pub(crate) fn report(self) {
+        let report = miette::Report::new(Report(self));
+        let mut stderr = io::stderr().lock();
+        // There is nobody left to tell when standard error is gone.
+        let _ = io::Write::write_fmt(&mut stderr, format_args!("{report:?}"));
+    }
+}
+
+/// The form in which miette renders an error.
+#[derive(Debug)]
+struct Report(Error);
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&escape_control(&self.0.to_string()))
+    }
+}
+
+impl std::error::Error for Report {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl Diagnostic for Report {
+    fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        Some(Box::new(self.0.code()))
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        self.0
+            .hint()
+            .map(|hint| Box::new(hint) as Box<dyn std::fmt::Display>)
+    }
+}
+
+/// Text from a source tree, without what a terminal would obey.
+pub(crate) fn escape_control(text: &str) -> String {
+    text.chars()
+        .flat_map(|char| {
+            let plain = (!char.is_control() || char == '\n').then_some(char);
+            let escaped = plain.is_none().then(|| char.escape_default());
+            plain.into_iter().chain(escaped.into_iter().flatten())
+        })
+        .collect()
+}

@@ -1,0 +1,122 @@
+//! Why a run fails.
+
+use datafusion::error::DataFusionError;
+use ossature_schema_spec::DatasetName;
+
+/// Why a run fails. Whatever the reason, the run before stays published.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The declared views do not fit together.
+    #[error("the declared views do not fit together")]
+    Views(#[from] ossature_view_graph::Error),
+    /// A policy refuses what is declared.
+    #[error("a policy refuses what is declared")]
+    Policy(#[from] ossature_delta_policy::Errors),
+    /// A table cannot be opened.
+    #[error("a table cannot be opened")]
+    Registry(#[from] ossature_registry::Error),
+    /// A plan has no identity.
+    #[error("the plan of `{view}` has no identity")]
+    Lineage {
+        /// The view.
+        view: DatasetName,
+        /// The reason.
+        source: ossature_lineage::Error,
+    },
+    /// A table cannot be written.
+    #[error("`{dataset}` cannot be written")]
+    Write {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The reason.
+        source: Box<ossature_write_pipeline::Error>,
+    },
+    /// A record of the run cannot be read or stored.
+    #[error("the records of the runs cannot be read or stored")]
+    Records(#[from] Box<ossature_artifacts::Error>),
+    /// A view cannot be computed.
+    #[error("`{view}` cannot be computed")]
+    Compute {
+        /// The view.
+        view: DatasetName,
+        /// The failure.
+        source: Box<DataFusionError>,
+    },
+    /// Rows came for a dataset that is no source.
+    #[error("rows came for `{dataset}`, which is no source of this run")]
+    UnknownSource {
+        /// The dataset.
+        dataset: DatasetName,
+    },
+    /// The lake has no published run.
+    #[error("{lake} has no published run")]
+    NothingPublished {
+        /// The lake.
+        lake: String,
+    },
+    /// The lake has no run of that name, or it was not published.
+    #[error("{lake} has no published run `{wanted}`")]
+    NoSuchRun {
+        /// The lake.
+        lake: String,
+        /// The run that was asked for.
+        wanted: String,
+    },
+}
+
+impl Error {
+    /// A stable identifier of the innermost reason, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Views(error) => error.code(),
+            Self::Policy(errors) => errors.iter().next().map_or("policy_refused", |e| e.code()),
+            Self::Registry(error) => error.code(),
+            Self::Lineage { source, .. } => source.code(),
+            Self::Write { source, .. } => source.code(),
+            Self::Records(error) => error.code(),
+            Self::Compute { .. } => "engine_failure",
+            Self::UnknownSource { .. } => "unknown_source",
+            Self::NothingPublished { .. } => "nothing_published",
+            Self::NoSuchRun { .. } => "no_such_run",
+        }
+    }
+
+    /// What to do about it, where there is one thing to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Views(error) => error.hint(),
+            Self::Policy(errors) => errors.iter().find_map(ossature_delta_policy::Error::hint),
+            Self::Registry(error) => error.hint(),
+            Self::Lineage { source, .. } => source.hint(),
+            Self::Write { source, .. } => source.hint(),
+            Self::Records(error) => error.hint(),
+            Self::NothingPublished { lake } => {
+                Some(format!("run `ossature build SRC --lake {lake}`"))
+            }
+            Self::NoSuchRun { lake, .. } => Some(format!("run `ossature runs --lake {lake}`")),
+            Self::Compute { .. } | Self::UnknownSource { .. } => None,
+        }
+    }
+}
+
+impl From<ossature_artifacts::Error> for Error {
+    fn from(error: ossature_artifacts::Error) -> Self {
+        Self::Records(Box::new(error))
+    }
+}
+
+/// An error with everything that caused it, in one line.
+pub fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        // Transparent variants repeat the text of what they wrap.
+        if !text.ends_with(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
+}

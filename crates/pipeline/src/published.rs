@@ -1,0 +1,139 @@
+//! What a run published, opened for reading: exactly the versions in its manifest.
+
+use ossature_artifacts::{ArtifactTable, RunLedger, RunManifestV1, RunStatusV1};
+use ossature_registry::{Catalog, Lake, SessionSpec, open_dataset};
+use ossature_schema_spec::{ColumnSpec, DatasetName, DatasetSpec, Version};
+use ossature_view_graph::{Materialization, Step, ViewGraph};
+
+use crate::Error;
+use crate::run::register_inline;
+
+/// A published run, opened.
+#[derive(Debug)]
+pub struct PublishedRun {
+    manifest: RunManifestV1,
+    catalog: Catalog,
+}
+
+impl PublishedRun {
+    /// Opens a published run, or the newest one.
+    ///
+    /// Tables are read as `graph` declares them; a table that it does not declare is read as it is stored. The records
+    /// of the runs are there as `runs.<table>`, at their newest versions.
+    ///
+    /// **Errors**: [`Error::NothingPublished`], [`Error::NoSuchRun`], [`Error::Registry`].
+    pub async fn open(
+        lake: &Lake,
+        graph: &ViewGraph,
+        run_id: Option<&str>,
+        session: &SessionSpec,
+    ) -> Result<Self, Error> {
+        let manifest = find(lake, run_id).await?;
+        let mut session = session.build()?;
+        ossature_udfs::register(&mut session).map_err(|error| {
+            ossature_registry::Error::Engine {
+                doing: "registering functions",
+                source: Box::new(error),
+            }
+        })?;
+        let mut catalog = Catalog::new(session);
+        for output in &manifest.outputs {
+            let Ok(name) = DatasetName::try_new(&output.name) else {
+                continue;
+            };
+            let location = lake.location(&name)?;
+            let version = Some(Version::new(output.version));
+            let declared = graph
+                .sources()
+                .find(|source| *source.name() == name)
+                .or_else(|| graph.view(&name).map(ossature_view_graph::View::contract));
+            let dataset = match declared {
+                Some(contract) => open_dataset(contract, &location, version).await?,
+                None => {
+                    let contract = stored_contract(&name, lake, version).await?;
+                    open_dataset(&contract, &location, version).await?
+                }
+            };
+            catalog.register(&dataset)?;
+        }
+        for table in ArtifactTable::ALL {
+            let contract = table.spec()?;
+            match open_dataset(&contract, &lake.location(contract.name())?, None).await {
+                Ok(dataset) => catalog.register(&dataset)?,
+                Err(ossature_registry::Error::NoTable { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        for step in graph.schedule() {
+            if let Step::Inline { view } = &step
+                && let Some(view) = graph.view(view)
+                && view.materialization() == Materialization::Inline
+            {
+                register_inline(&catalog, view).await?;
+            }
+        }
+        Ok(Self { manifest, catalog })
+    }
+
+    /// The run's manifest.
+    pub fn manifest(&self) -> &RunManifestV1 {
+        &self.manifest
+    }
+
+    /// The published tables.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+}
+
+async fn find(lake: &Lake, run_id: Option<&str>) -> Result<RunManifestV1, Error> {
+    let ledger = RunLedger::of(lake);
+    match run_id {
+        None => ledger
+            .latest_completed()
+            .await?
+            .ok_or_else(|| Error::NothingPublished {
+                lake: lake.to_string(),
+            }),
+        Some(wanted) => ledger
+            .run(wanted)
+            .await?
+            .map(|record| record.manifest)
+            .filter(|manifest| manifest.status == RunStatusV1::Completed)
+            .ok_or_else(|| Error::NoSuchRun {
+                lake: lake.to_string(),
+                wanted: wanted.to_owned(),
+            }),
+    }
+}
+
+/// The contract of a table that is no longer declared: its stored columns.
+async fn stored_contract(
+    name: &DatasetName,
+    lake: &Lake,
+    version: Option<Version>,
+) -> Result<DatasetSpec, Error> {
+    let open = ossature_registry::open_table(&lake.location(name)?, version).await?;
+    let corrupt = |reason: String| ossature_registry::Error::Corrupt {
+        what: "the schema",
+        location: open.location().to_string(),
+        reason,
+    };
+    let snapshot = open
+        .table()
+        .snapshot()
+        .map_err(|error| corrupt(error.to_string()))?;
+    let columns = snapshot
+        .snapshot()
+        .arrow_schema()
+        .fields()
+        .iter()
+        .map(|field| ColumnSpec::from_arrow(field))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| corrupt(error.to_string()))?;
+    let contract = DatasetSpec::builder(name.as_str(), "As stored.")
+        .columns(columns)
+        .build()
+        .map_err(|error| corrupt(error.to_string()))?;
+    Ok(contract)
+}

@@ -1,0 +1,305 @@
+//! One run: sources in, views computed and written in order, everything recorded, then published.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::datasource::ViewTable;
+use datafusion::error::DataFusionError;
+use datafusion::physical_plan::execute_stream;
+use ossature_artifacts::{
+    OutputV1, PinV1, RunArtifacts, RunCompletion, RunLedger, RunManifestV1, RunStart,
+};
+use ossature_delta_policy::{PolicyOverrides, TablePolicy, resolve};
+use ossature_lineage::{PlanBundle, environment_hash};
+use ossature_registry::{Catalog, Lake, SessionSpec, open_dataset};
+use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, TablePin};
+use ossature_udfs::snapshot;
+use ossature_view_graph::{Step, View, ViewGraph, plan_view};
+use ossature_write_pipeline::{
+    EncodePool, Provenance, TableWriter, TransactionId, WriteMode, WriteOutcome, WriteRequest,
+    write_stream,
+};
+
+use crate::sources::failed;
+use crate::{Error, Event, Observer, SourceWriters};
+
+/// What a run is asked to do.
+#[derive(Clone)]
+pub struct RunRequest {
+    /// Where the tables lie.
+    pub lake: Lake,
+    /// What is known of the run when it begins.
+    pub start: RunStart,
+    /// Sources and views.
+    pub graph: ViewGraph,
+    /// How each table is kept.
+    pub policy: fn(&DatasetName) -> TablePolicy,
+    /// The session that computes.
+    pub session: SessionSpec,
+    /// Is told what happens.
+    pub observer: Arc<Observer>,
+}
+
+impl std::fmt::Debug for RunRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunRequest")
+            .field("lake", &self.lake.to_string())
+            .field("start", &self.start)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A run that has begun. It ends by [`Run::publish`] or [`Run::fail`]; one that just stops stays `running` in the ledger
+/// and changes nothing for readers.
+#[derive(Debug)]
+pub struct Run {
+    request: RunRequest,
+    ledger: RunLedger,
+    manifest: RunManifestV1,
+    catalog: Catalog,
+    functions: BTreeMap<String, String>,
+    pool: EncodePool,
+    artifacts: RunArtifacts,
+    outputs: Vec<OutputV1>,
+}
+
+impl Run {
+    /// Writes down that the run has begun.
+    ///
+    /// **Errors**: [`Error::Registry`], [`Error::Records`], [`Error::Compute`] when a function cannot be registered.
+    pub async fn begin(mut request: RunRequest) -> Result<Self, Error> {
+        let mut session = request.session.build()?;
+        ossature_udfs::register(&mut session).map_err(|error| {
+            ossature_registry::Error::Engine {
+                doing: "registering functions",
+                source: Box::new(error),
+            }
+        })?;
+        request.start.environment = Some(environment_hash(&session.state()));
+        let ledger = RunLedger::of(&request.lake);
+        let manifest = ledger.begin(&request.start).await?;
+        let functions = snapshot()
+            .entries
+            .into_iter()
+            .map(|entry| (entry.name.to_owned(), entry.version.to_string()))
+            .collect();
+        Ok(Self {
+            pool: EncodePool::new(request.session.threads),
+            artifacts: RunArtifacts::of(&manifest.run_id),
+            catalog: Catalog::new(session),
+            outputs: Vec::new(),
+            functions,
+            ledger,
+            manifest,
+            request,
+        })
+    }
+
+    /// The run as the ledger knows it.
+    pub fn manifest(&self) -> &RunManifestV1 {
+        &self.manifest
+    }
+
+    /// The datasets that were written so far, at the versions that were written.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Opens a writer for every source.
+    ///
+    /// **Errors**: [`Error::Policy`], [`Error::Registry`], [`Error::Write`].
+    pub async fn source_writers(&self) -> Result<SourceWriters, Error> {
+        let mut writers = BTreeMap::new();
+        for contract in self.request.graph.sources() {
+            let name = contract.name().clone();
+            (self.request.observer)(Event::Began {
+                dataset: name.clone(),
+            });
+            let request = self.write_request(contract, None)?;
+            let writer = TableWriter::open(request, self.pool.clone())
+                .await
+                .map_err(failed(&name))?;
+            writers.insert(name, writer);
+        }
+        Ok(SourceWriters::new(
+            writers,
+            Arc::clone(&self.request.observer),
+        ))
+    }
+
+    /// Commits the sources and opens the versions that were written.
+    ///
+    /// **Errors**: [`Error::Write`], [`Error::Registry`], [`Error::Records`].
+    pub async fn finish_sources(&mut self, writers: SourceWriters) -> Result<(), Error> {
+        for outcome in writers.finish().await? {
+            self.take(&outcome, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Computes every view in the order of the schedule, and writes those that are tables.
+    ///
+    /// **Errors**: [`Error::Views`], [`Error::Lineage`], [`Error::Policy`], [`Error::Compute`], [`Error::Write`].
+    pub async fn compute_views(&mut self) -> Result<(), Error> {
+        for step in self.request.graph.schedule() {
+            let Some(view) = self.request.graph.view(step.dataset()).cloned() else {
+                continue;
+            };
+            match step {
+                Step::Write { .. } => self.write_view(&view).await?,
+                _ => register_inline(&self.catalog, &view).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_view(&mut self, view: &View) -> Result<(), Error> {
+        let name = view.name();
+        (self.request.observer)(Event::Began {
+            dataset: name.clone(),
+        });
+        let compute = |source: DataFusionError| Error::Compute {
+            view: name.clone(),
+            source: Box::new(source),
+        };
+        let frame = plan_view(self.catalog.session(), view).await?;
+        let (state, plan) = frame.into_parts();
+        let plan = state.optimize(&plan).map_err(compute)?;
+        let bundle = PlanBundle::try_new(&plan, &state, self.catalog.pins(), &self.functions)
+            .map_err(|source| Error::Lineage {
+                view: name.clone(),
+                source,
+            })?;
+        let physical = state
+            .query_planner()
+            .create_physical_plan(&plan, &state)
+            .await
+            .map_err(compute)?;
+        let rows = execute_stream(physical, state.task_ctx()).map_err(compute)?;
+        let request = self.write_request(view.contract(), Some(bundle.fingerprint()))?;
+        let outcome = write_stream(request, self.pool.clone(), rows)
+            .await
+            .map_err(failed(name))?;
+        (self.request.observer)(Event::Wrote {
+            dataset: name.clone(),
+            version: outcome.version,
+            rows: outcome.rows,
+            bytes: outcome.bytes,
+        });
+        self.artifacts.record_plan(name, &bundle)?;
+        self.take(&outcome, Some(bundle.fingerprint())).await
+    }
+
+    /// Records a written version and makes it nameable.
+    async fn take(
+        &mut self,
+        outcome: &WriteOutcome,
+        plan: Option<Fingerprint>,
+    ) -> Result<(), Error> {
+        let location = self.request.lake.location(outcome.contract.name())?;
+        let dataset = open_dataset(&outcome.contract, &location, Some(outcome.version)).await?;
+        self.artifacts.record_write(outcome)?;
+        self.artifacts.record_scan(dataset.facts())?;
+        self.catalog.register(&dataset)?;
+        self.outputs.push(OutputV1::of(outcome, plan));
+        Ok(())
+    }
+
+    fn write_request(
+        &self,
+        contract: &DatasetSpec,
+        plan: Option<Fingerprint>,
+    ) -> Result<WriteRequest, Error> {
+        let nothing = PolicyOverrides::none();
+        let policy = (self.request.policy)(contract.name());
+        Ok(WriteRequest {
+            contract: contract.clone(),
+            location: self.request.lake.location(contract.name())?,
+            policy: resolve(&nothing, &nothing, contract, &policy, &[])?,
+            mode: WriteMode::Overwrite,
+            provenance: Provenance {
+                run_id: self.manifest.run_id.clone(),
+                at_unix_ms: self.manifest.started_at_unix_ms,
+                plan,
+                transaction: Some(TransactionId {
+                    application: format!("ossature/{}", contract.name()),
+                    number: self.manifest.run_number,
+                }),
+                metadata: BTreeMap::new(),
+            },
+        })
+    }
+
+    /// Stores the artifacts and then the manifest, which makes the run visible.
+    ///
+    /// **Errors**: [`Error::Records`].
+    pub async fn publish(
+        self,
+        ended_at_unix_ms: i64,
+        extract: Option<ossature_artifacts::ExtractSummaryV1>,
+        calls: Option<ossature_artifacts::CallCoverageV1>,
+    ) -> Result<RunManifestV1, Error> {
+        self.artifacts
+            .store(&self.request.lake, ended_at_unix_ms)
+            .await?;
+        let mut outputs = self.outputs;
+        outputs.sort_by(|a, b| a.name.cmp(&b.name));
+        let sources: Vec<&DatasetName> = self
+            .request
+            .graph
+            .sources()
+            .map(DatasetSpec::name)
+            .collect();
+        let is_source = |pin: &&TablePin| sources.contains(&&pin.dataset);
+        let inputs = self
+            .catalog
+            .pins()
+            .values()
+            .filter(is_source)
+            .map(PinV1::from)
+            .collect();
+        let completion = RunCompletion {
+            ended_at_unix_ms,
+            inputs,
+            outputs,
+            extract,
+            calls,
+        };
+        Ok(self
+            .ledger
+            .complete(&self.manifest.run_id, &completion)
+            .await?)
+    }
+
+    /// Writes down why the run failed. What was recorded until then is stored as well.
+    ///
+    /// **Errors**: [`Error::Records`].
+    pub async fn fail(self, ended_at_unix_ms: i64, error: &Error) -> Result<RunManifestV1, Error> {
+        self.artifacts
+            .store(&self.request.lake, ended_at_unix_ms)
+            .await?;
+        let message = crate::describe(error);
+        let run_id = &self.manifest.run_id;
+        Ok(self
+            .ledger
+            .fail(run_id, ended_at_unix_ms, error.code(), &message)
+            .await?)
+    }
+}
+
+/// Makes a view nameable that is computed where it is named.
+pub(crate) async fn register_inline(catalog: &Catalog, view: &View) -> Result<(), Error> {
+    let compute = |source| Error::Compute {
+        view: view.name().clone(),
+        source: Box::new(source),
+    };
+    let frame = plan_view(catalog.session(), view).await?;
+    let table = ViewTable::new(frame.into_unoptimized_plan(), Some(view.sql().to_owned()));
+    let reference =
+        datafusion::common::TableReference::partial(view.name().stage(), view.name().table());
+    catalog
+        .session()
+        .register_table(reference, Arc::new(table))
+        .map_err(compute)?;
+    Ok(())
+}

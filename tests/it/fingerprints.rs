@@ -1,0 +1,154 @@
+//! A plan's fingerprint is the same in every session and process, and changes with what is computed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::process::Command;
+
+use ossature_lineage::{PlanBundle, PlanEncoding, PlanFacts, Role};
+use ossature_registry::{Catalog, SessionSpec, open_dataset};
+use ossature_schema_spec::Fingerprint;
+use ossature_tests::{Failure, TemporaryLake, request, rows, things, write};
+use ossature_write_pipeline::WriteMode;
+
+/// Many functions, because the engine lists them in the order of a hash map.
+const QUERY: &str = "SELECT upper(name) AS a, lower(name) AS b, length(name) AS c, abs(weight) AS d, \
+    count(*) AS e, max(id) AS f, min(id) AS g FROM things WHERE id > 10 AND starts_with(name, 't') \
+    GROUP BY 1, 2, 3, 4";
+
+async fn bundle(lake: &TemporaryLake, threads: usize, sql: &str) -> Result<PlanBundle, Failure> {
+    let threads = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
+    let mut catalog = Catalog::new(
+        SessionSpec {
+            threads,
+            ..SessionSpec::default()
+        }
+        .build()?,
+    );
+    let contract = things("cpg.things")?;
+    catalog.register(&open_dataset(&contract, &lake.location("cpg.things")?, None).await?)?;
+    let state = catalog.session().state();
+    let plan = state.optimize(catalog.session().sql(sql).await?.logical_plan())?;
+    let versions = BTreeMap::from([("upper".to_owned(), "1".to_owned())]);
+    Ok(PlanBundle::try_new(
+        &plan,
+        &state,
+        catalog.pins(),
+        &versions,
+    )?)
+}
+
+async fn lake_of(ids: std::ops::Range<i64>) -> Result<TemporaryLake, Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    write(
+        request(&lake.lake, &contract, 100, WriteMode::Overwrite)?,
+        1,
+        [rows(ids)?],
+    )
+    .await?;
+    Ok(lake)
+}
+
+#[tokio::test]
+async fn a_hundred_sessions_give_one_fingerprint() -> Result<(), Failure> {
+    let lake = lake_of(0..300).await?;
+    let mut seen: BTreeSet<Fingerprint> = BTreeSet::new();
+    for session in 0..100 {
+        seen.insert(bundle(&lake, 1 + session % 4, QUERY).await?.fingerprint());
+    }
+    assert_eq!(seen.len(), 1);
+    // Another lake with the same rows, at another version.
+    let other = lake_of(0..10).await?;
+    let contract = things("cpg.things")?;
+    write(
+        request(&other.lake, &contract, 50, WriteMode::Overwrite)?,
+        1,
+        [rows(0..300)?],
+    )
+    .await?;
+    seen.insert(bundle(&other, 2, QUERY).await?.fingerprint());
+    assert_eq!(seen.len(), 1);
+    Ok(())
+}
+
+/// Run by the next test in a process of its own; says its fingerprint on standard output.
+#[tokio::test]
+async fn says_its_fingerprint() -> Result<(), Failure> {
+    let lake = lake_of(0..300).await?;
+    println!(
+        "fingerprint={}",
+        bundle(&lake, 1, QUERY).await?.fingerprint()
+    );
+    Ok(())
+}
+
+#[test]
+fn two_processes_give_one_fingerprint() -> Result<(), Failure> {
+    let said = || -> Result<String, Failure> {
+        let output = Command::new(std::env::current_exe()?)
+            .args([
+                "--exact",
+                "fingerprints::says_its_fingerprint",
+                "--nocapture",
+            ])
+            .output()?;
+        let text = String::from_utf8(output.stdout)?;
+        let line = text
+            .lines()
+            .find_map(|line| line.split_once("fingerprint="));
+        Ok(line
+            .map(|(_, digest)| digest.to_owned())
+            .ok_or("no fingerprint was said")?)
+    };
+    assert_eq!(said()?, said()?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_computed_changes_the_fingerprint() -> Result<(), Failure> {
+    let lake = lake_of(0..300).await?;
+    let base = bundle(&lake, 1, QUERY).await?.fingerprint();
+    let literal = bundle(&lake, 1, &QUERY.replace("> 10", "> 11"))
+        .await?
+        .fingerprint();
+    assert_ne!(base, literal);
+    let spaced = bundle(&lake, 1, &QUERY.replace(" WHERE", "  /* why */\n WHERE")).await?;
+    assert_eq!(base, spaced.fingerprint());
+    let other_rows = bundle(&lake_of(0..299).await?, 1, QUERY)
+        .await?
+        .fingerprint();
+    assert_ne!(base, other_rows);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_substrait_cannot_express_is_identified_by_its_text() -> Result<(), Failure> {
+    let lake = lake_of(0..30).await?;
+    let sql = "SELECT unnest(make_array(id, id + 1)) AS id FROM things";
+    let bundle = bundle(&lake, 1, sql).await?;
+    assert_eq!(bundle.canonical().encoding(), PlanEncoding::Text);
+    assert!(bundle.canonical().fallback_reason().is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_plan_tells_what_it_reads() -> Result<(), Failure> {
+    let lake = lake_of(0..30).await?;
+    let sql = "SELECT count(*) FROM things WHERE id > 3 GROUP BY name";
+    let bundle = bundle(&lake, 1, sql).await?;
+    let facts: &PlanFacts = bundle.facts();
+    assert_eq!(facts.inputs().collect::<Vec<_>>(), ["cpg.things"]);
+    assert!(facts.uses("cpg.things", "id").contains(&Role::Filter));
+    assert!(facts.uses("cpg.things", "name").contains(&Role::Group));
+    assert!(facts.uses("cpg.things", "weight").is_empty());
+    assert!(bundle.functions().is_empty());
+    let volatile = crate::fingerprints::bundle(&lake, 1, "SELECT random() FROM things")
+        .await
+        .err();
+    let volatile = volatile.map(|error| error.to_string());
+    assert_eq!(
+        volatile.as_deref(),
+        Some("the plan calls `random`, whose value differs from call to call")
+    );
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! End-to-end tests: one binary, a module per promise.
+
+mod fingerprints;
+mod guards;
+mod writer;
