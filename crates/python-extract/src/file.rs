@@ -57,10 +57,9 @@ fn parsed_file(
     let diagnostics = Diagnostic::of(&parsed, text.text_len());
     let caught = catch_unwind(AssertUnwindSafe(|| {
         let mut table = symbols::collect(parsed.syntax());
-        symbols::resolve(&mut table);
-        table
+        symbols::resolve(&mut table).map(|()| table)
     }));
-    let table = caught.map_err(|_| Reason::Internal)?;
+    let table = caught.unwrap_or(Err(Reason::Internal))?;
     let facts = FileFacts {
         file_id: file_id(file),
         module_name: &file.module_name,
@@ -70,10 +69,7 @@ fn parsed_file(
     let caught = catch_unwind(AssertUnwindSafe(|| {
         walk(facts, parsed.syntax(), &table, &diagnostics)
     }));
-    let rows = caught.map_err(|_| Reason::Internal)?;
-    if rows.tree.overflowed() {
-        return Err(Reason::TooManyNodes);
-    }
+    let rows = caught.unwrap_or(Err(Reason::Internal))?;
     let has_errors = diagnostics
         .iter()
         .any(|diagnostic| diagnostic.severity == "error");

@@ -16,7 +16,7 @@ use crate::listing::SourceFile;
 use crate::{Dataset, Error, PythonVersion, SourceListing};
 
 /// Stack of a worker. The deepest source that is parsed needs less than a third; pages that are not touched cost nothing.
-const STACK_BYTES: usize = 512 << 20;
+const STACK_BYTES: usize = 256 << 20;
 
 /// How sources are extracted.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,8 +24,10 @@ pub enum Reason {
     OutsideRoot,
     /// It has more nodes than a file has ids.
     TooManyNodes,
-    /// Its expressions or blocks nest deeper than a parser may follow.
+    /// Its expressions, blocks or scopes nest deeper than is followed.
     TooDeep,
+    /// Its qualified names or signatures, which repeat what encloses them, are too long in sum.
+    NamesTooLong,
     /// It has syntax errors; what could be recovered is in the tables.
     SyntaxError,
     /// The parser or the extractor failed on it.
@@ -46,6 +48,7 @@ impl Reason {
             Self::OutsideRoot => "outside_root",
             Self::TooManyNodes => "too_many_nodes",
             Self::TooDeep => "too_deep",
+            Self::NamesTooLong => "names_too_long",
             Self::SyntaxError => "syntax_error",
             Self::Internal => "internal",
         }
@@ -64,6 +67,7 @@ impl Reason {
             Self::OutsideRoot => "the link leads out of the source tree",
             Self::TooManyNodes => "the file has more nodes than ids",
             Self::TooDeep => "the file nests too deeply",
+            Self::NamesTooLong => "the file's qualified names are too long in sum",
             Self::SyntaxError => "the file has syntax errors",
             Self::Internal => "the extractor failed on the file",
         }

@@ -13,9 +13,11 @@ pub(crate) use resolve::resolve;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use ossature_schema_spec::ORDINAL_MAX;
 use ruff_python_ast::AtomicNodeIndex;
 use ruff_text_size::TextRange;
 
+use crate::Reason;
 use crate::tree::labels;
 
 /// Index into [`SymbolTable::scopes`].
@@ -110,6 +112,8 @@ pub(crate) struct Scope<'a> {
     /// As `symtable` names it: `top`, `lambda`, `listcomp`, or the name of the class or function.
     pub name: &'a str,
     pub parent: Option<ScopeIndex>,
+    /// How many scopes enclose it.
+    pub depth: u32,
     pub symbols: Vec<SymbolIndex>,
     /// Whether a function is among the enclosing scopes.
     pub is_nested: bool,
@@ -125,7 +129,30 @@ pub(crate) struct SymbolTable<'a> {
     index: HashMap<(ScopeIndex, NameIndex), SymbolIndex>,
 }
 
+/// How many scopes may nest. A free name has a symbol in every scope between its use and its binding, and a qualified
+/// name repeats all of its scopes, so the cost of a file is its length times this.
+const DEPTH_MAX: u32 = 200;
+
 impl<'a> SymbolTable<'a> {
+    /// Refuses scopes that nest too deeply.
+    fn check_depth(&self) -> Result<(), Reason> {
+        let is_too_deep = self.scopes.iter().any(|scope| scope.depth > DEPTH_MAX);
+        if is_too_deep {
+            Err(Reason::TooDeep)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Refuses more symbols than a file has ids.
+    fn check_count(&self) -> Result<(), Reason> {
+        if self.symbols.len() > ORDINAL_MAX as usize {
+            Err(Reason::TooManyNodes)
+        } else {
+            Ok(())
+        }
+    }
+
     /// The symbol of a name in exactly that scope.
     pub(crate) fn find(&self, scope: ScopeIndex, name: NameIndex) -> Option<SymbolIndex> {
         self.index.get(&(scope, name)).copied()

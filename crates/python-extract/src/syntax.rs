@@ -11,6 +11,9 @@ use crate::Reason;
 /// The stack of a worker is made for it, see `run.rs`.
 const DEPTH_MAX: u32 = 6_000;
 
+/// How many blocks may nest: CPython's tokenizer stops at 100 levels of indentation.
+const INDENTS_MAX: u32 = 100;
+
 /// How many tokens a source may have; each is about one node.
 const TOKENS_MAX: u32 = 1 << 22;
 
@@ -50,7 +53,7 @@ fn measure(text: &str) -> Result<(), Reason> {
             TokenKind::EndOfFile => return Ok(()),
             token => nesting.take(token),
         }
-        if nesting.depth > DEPTH_MAX {
+        if nesting.depth > DEPTH_MAX || nesting.indents > INDENTS_MAX {
             return Err(Reason::TooDeep);
         }
     }
@@ -59,11 +62,12 @@ fn measure(text: &str) -> Result<(), Reason> {
 
 /// An upper bound of the depth of the syntax tree, from tokens alone.
 ///
-/// Brackets and indentation nest. So may every operator between two commas (`a.b.c`, `not not a`, `a + b + c`), so all
+/// Brackets nest. So may every operator between two commas (`a.b.c`, `not not a`, `a + b + c`), so all
 /// of those are counted, and forgotten at the comma or line end that closes their expression.
 #[derive(Debug, Default)]
 struct Nesting {
     depth: u32,
+    indents: u32,
     outer: Vec<Level>,
     level: Level,
 }
@@ -108,8 +112,8 @@ impl Nesting {
                 self.level.lambdas += 1;
                 self.deepen();
             }
-            TokenKind::Indent => self.depth += 1,
-            TokenKind::Dedent => self.depth = self.depth.saturating_sub(1),
+            TokenKind::Indent => self.indents += 1,
+            TokenKind::Dedent => self.indents = self.indents.saturating_sub(1),
             TokenKind::Name
             | TokenKind::Int
             | TokenKind::Float
@@ -151,6 +155,9 @@ mod tests {
             format!("x = a{}", "()".repeat(deep)),
             format!("x = a{}", "[0]".repeat(deep)),
             format!("x = a{}", " ** a".repeat(deep)),
+            (0..=101)
+                .map(|level| format!("{}if a:\n", " ".repeat(level)))
+                .collect(),
         ] {
             assert_eq!(measure(&source), Err(Reason::TooDeep), "{source:.20}");
         }
@@ -164,6 +171,9 @@ mod tests {
             format!("x = [{}]", "lambda a, b: 0, ".repeat(7_000)),
             format!("x = {{{}}}", "'a': b.c, ".repeat(7_000)),
             format!("x = ({})", "'a' ".repeat(7_000)),
+            (0..100)
+                .map(|level| format!("{}if a:\n", " ".repeat(level)))
+                .collect::<String>(),
             "if a: pass\n".to_owned() + &"elif a: pass\n".repeat(7_000),
         ] {
             assert_eq!(measure(&source), Ok(()), "{source:.20}");

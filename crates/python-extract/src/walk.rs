@@ -28,6 +28,7 @@ use crate::symbols::{ScopeIndex, SymbolIndex, SymbolTable};
 use crate::tree::{Ordinal, Tree};
 use definition::Container;
 use export::AllList;
+use text::Budget;
 
 /// What is known about a file before its syntax is read.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +80,8 @@ struct Walk<'a> {
     all: AllList<'a>,
     star_imports: Vec<Ordinal>,
     is_type_checking: bool,
+    /// What may still be spent on qualified names and signatures.
+    names: Budget,
 }
 
 /// What the walk learns about a symbol.
@@ -110,6 +113,7 @@ impl<'a> Walk<'a> {
             all: AllList::default(),
             star_imports: Vec::new(),
             is_type_checking: false,
+            names: Budget::default(),
         }
     }
 

@@ -58,10 +58,12 @@ impl<'a> Collector<'a> {
             let parent = self.table.scope(parent);
             parent.is_nested || parent.kind.is_function_like()
         });
+        let depth = parent.map_or(0, |parent| self.table.scope(parent).depth + 1);
         self.table.scopes.push(Scope {
             kind,
             name,
             parent,
+            depth,
             symbols: Vec::new(),
             is_nested,
             is_generator: false,

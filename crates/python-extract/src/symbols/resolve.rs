@@ -2,13 +2,18 @@
 
 use ruff_text_size::TextRange;
 
+use crate::Reason;
+
 use super::{Meaning, NameIndex, ScopeIndex, ScopeKind, SymbolIndex, SymbolTable, Usage};
 
 /// The module's scope.
 const MODULE: ScopeIndex = 0;
 
 /// Decides the meaning of every symbol and adds the symbols that carry free names through the scopes between.
-pub(crate) fn resolve(table: &mut SymbolTable<'_>) {
+///
+/// **Errors**: [`Reason::TooDeep`], [`Reason::TooManyNodes`].
+pub(crate) fn resolve(table: &mut SymbolTable<'_>) -> Result<(), Reason> {
+    table.check_depth()?;
     let class_cell = table.names.find("__class__");
     for symbol in 0..super::index(table.symbols.len()) {
         let (meaning, target) = meaning_of(table, symbol, class_cell);
@@ -16,7 +21,7 @@ pub(crate) fn resolve(table: &mut SymbolTable<'_>) {
         found.meaning = meaning;
         found.target = target;
     }
-    carry_free_names(table, class_cell);
+    carry_free_names(table, class_cell)
 }
 
 fn meaning_of(
@@ -125,7 +130,10 @@ fn class_member(
 ///
 /// Inner scopes have larger indices than outer ones, so one walk from the last scope to the first sees children before
 /// their parents.
-fn carry_free_names(table: &mut SymbolTable<'_>, class_cell: Option<NameIndex>) {
+fn carry_free_names(
+    table: &mut SymbolTable<'_>,
+    class_cell: Option<NameIndex>,
+) -> Result<(), Reason> {
     let mut needed: Vec<Vec<NameIndex>> = vec![Vec::new(); table.scopes.len()];
     for scope in (0..super::index(table.scopes.len())).rev() {
         let kind = table.scope(scope).kind;
@@ -139,6 +147,7 @@ fn carry_free_names(table: &mut SymbolTable<'_>, class_cell: Option<NameIndex>) 
                 add_free(table, scope, *name, class_cell);
             }
         }
+        table.check_count()?;
         if kind == ScopeKind::Annotation {
             continue;
         }
@@ -154,6 +163,7 @@ fn carry_free_names(table: &mut SymbolTable<'_>, class_cell: Option<NameIndex>) 
             }
         }
     }
+    Ok(())
 }
 
 /// Whether the scope itself provides a name that a child needs; a local that does becomes a cell.

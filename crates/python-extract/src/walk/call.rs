@@ -3,7 +3,7 @@
 use ruff_python_ast::{ArgOrKeyword, Expr, ExprCall, ExprName, Keyword};
 use ruff_text_size::Ranged;
 
-use super::text::truncate;
+use super::text::fold_head;
 use super::{Walk, count};
 use crate::datasets::{ArgumentRow, CallRow};
 use crate::symbols::noted;
@@ -96,7 +96,7 @@ impl<'a> Walk<'a> {
             method_id: self.id(self.methods[self.scope as usize]),
             callee_id: self.id(callee),
             callee_shape: shape,
-            callee_text: truncate(self.folded(call.func.range()), CALLEE_CHARACTERS_MAX),
+            callee_text: fold_head(self.slice(call.func.range()), CALLEE_CHARACTERS_MAX),
             callee_name,
             root_name: root.map(|(name, _)| name.id.as_str()),
             root_id: root.map(|(_, node)| self.id(node)),

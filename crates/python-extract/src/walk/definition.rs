@@ -108,9 +108,16 @@ fn decorator_name(decorator: &Expr) -> Option<&str> {
 
 impl<'a> Walk<'a> {
     /// The dotted name of something defined here. What is declared `global` belongs to the module.
-    pub(super) fn qualified_name(&self, name: &str, symbol: Option<SymbolIndex>) -> String {
+    pub(super) fn qualified_name(&mut self, name: &str, symbol: Option<SymbolIndex>) -> String {
         let is_global = symbol
             .is_some_and(|symbol| self.table.symbol(symbol).meaning == Meaning::GlobalExplicit);
+        let prefix = self
+            .containers
+            .last()
+            .map_or(0, |outer| outer.qualified_name.len());
+        if !self.names.spend(prefix + name.len()) {
+            return String::new();
+        }
         match self.containers.last() {
             None => name.to_owned(),
             Some(_) if is_global => format!("{}.{name}", self.file.module_name),

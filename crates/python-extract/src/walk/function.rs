@@ -331,6 +331,8 @@ impl<'a> Walk<'a> {
         facts: &ParameterFacts<'a>,
         [annotation_id, default_id]: [Option<i64>; 2],
     ) -> usize {
+        let is_affordable = self.names.spend(function.len() + facts.name.len());
+        let function = if is_affordable { function } else { "" };
         let qualified_name = format!("{function}.{}", facts.name);
         let (symbol_id, _) = self.symbol_id(SymbolKind::Parameter, &qualified_name);
         self.rows.tree.qualify(node, qualified_name.clone());
@@ -387,7 +389,11 @@ impl<'a> Walk<'a> {
     }
 
     /// The parameters and the result as written, on one line.
-    fn signature(&self, parameters: Option<&'a Parameters>, returns: Option<&'a Expr>) -> String {
+    fn signature(
+        &mut self,
+        parameters: Option<&'a Parameters>,
+        returns: Option<&'a Expr>,
+    ) -> String {
         let mut parts: Vec<String> = Vec::new();
         let mut before = "";
         for formal in parameters.into_iter().flat_map(formals) {
@@ -411,7 +417,16 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn formal_text(&self, formal: &Formal<'a>) -> String {
+    fn formal_text(&mut self, formal: &Formal<'a>) -> String {
+        let default = formal
+            .default
+            .map_or(0, |default| default.range().len().to_usize());
+        if !self
+            .names
+            .spend(formal.parameter.range().len().to_usize() + default)
+        {
+            return String::new();
+        }
         let stars = match formal.kind {
             "var_positional" => "*",
             "var_keyword" => "**",

@@ -31,6 +31,16 @@ impl Rows<'_> {
                 hasher.flag(flag);
             }
         }
+        for row in &self.bindings {
+            let name = row
+                .qualified_name
+                .as_deref()
+                .filter(|name| !name.contains("<locals>"));
+            if let (false, Some(name)) = (row.is_parameter, name) {
+                hasher.text(row.binding_kind);
+                hasher.text(name);
+            }
+        }
         for row in &self.exports {
             hasher.text(&row.name);
             hasher.text(row.export_kind);

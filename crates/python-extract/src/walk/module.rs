@@ -6,6 +6,7 @@ use ruff_text_size::{Ranged, TextLen, TextRange};
 
 use super::definition::{Container, Definition, DefinitionKind};
 use super::{FileFacts, Rows, Walk};
+use crate::Reason;
 use crate::diagnostic::Diagnostic;
 use crate::symbols::{ScopeIndex, SymbolTable};
 use crate::tree::{AstKind, Field, NodeKind, empty_at};
@@ -14,12 +15,14 @@ use crate::tree::{AstKind, Field, NodeKind, empty_at};
 const MODULE: ScopeIndex = 0;
 
 /// Builds the tree and the rows of a file.
+///
+/// **Errors**: [`Reason::TooManyNodes`], [`Reason::NamesTooLong`].
 pub(crate) fn walk<'a>(
     file: FileFacts<'a>,
     module: &'a ModModule,
     table: &'a SymbolTable<'a>,
     diagnostics: &[Diagnostic],
-) -> Rows<'a> {
+) -> Result<Rows<'a>, Reason> {
     let mut walk = Walk::new(file, table);
     let whole = TextRange::up_to(file.text.text_len());
     walk.rows.tree.open(NodeKind::File, whole);
@@ -32,6 +35,9 @@ pub(crate) fn walk<'a>(
     }
     walk.module(module, whole);
     walk.rows.tree.close();
+    if walk.rows.tree.overflowed() {
+        return Err(Reason::TooManyNodes);
+    }
     walk.finish()
 }
 
@@ -95,7 +101,7 @@ impl<'a> Walk<'a> {
         self.rows.tree.close();
     }
 
-    fn finish(mut self) -> Rows<'a> {
+    fn finish(mut self) -> Result<Rows<'a>, Reason> {
         self.collect_bindings();
         self.collect_exports();
         let rows = &mut self.rows;
@@ -105,7 +111,11 @@ impl<'a> Walk<'a> {
         rows.arguments
             .sort_by_key(|row| (row.call_id, row.position));
         rows.parameters.sort_by_key(|row| row.node_id);
-        self.rows
+        if self.names.is_exhausted() {
+            Err(Reason::NamesTooLong)
+        } else {
+            Ok(self.rows)
+        }
     }
 
     /// The id of the symbol of that kind and name, unlike any that was declared before.

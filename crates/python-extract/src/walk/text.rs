@@ -21,6 +21,34 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Bytes that may be spent on texts which repeat what encloses them: nesting makes their sum quadratic.
+///
+/// A file of the largest length with a definition in every other line needs less than a quarter of it.
+const REPEATED_BYTES_MAX: usize = 128 << 20;
+
+/// What is left of [`REPEATED_BYTES_MAX`].
+#[derive(Debug)]
+pub(super) struct Budget(Option<usize>);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(Some(REPEATED_BYTES_MAX))
+    }
+}
+
+impl Budget {
+    /// Spends some bytes, and says whether they were left; once they were not, nothing is left.
+    pub(super) fn spend(&mut self, bytes: usize) -> bool {
+        self.0 = self.0.and_then(|left| left.checked_sub(bytes));
+        self.0.is_some()
+    }
+
+    /// Whether more was asked for than there was.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
 /// The text with every run of white space as one space.
 pub(super) fn fold(text: &str) -> Cow<'_, str> {
     let is_plain = |pair: &[u8]| {
@@ -33,23 +61,31 @@ pub(super) fn fold(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// At most that many characters of the text.
-pub(super) fn truncate(text: Cow<'_, str>, characters_max: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(characters_max) {
-        None => text,
-        Some((end, _)) => match text {
-            Cow::Borrowed(text) => Cow::Borrowed(text.get(..end).unwrap_or(text)),
-            Cow::Owned(mut text) => {
-                text.truncate(end);
-                Cow::Owned(text)
-            }
-        },
+/// The first so many characters of a folded text. What follows is not looked at, so that the callees of a long chain
+/// of calls, each of which begins with all those before it, cost no more than their beginnings.
+pub(super) fn fold_head(text: &str, characters_max: usize) -> Cow<'_, str> {
+    let is_short = text.len() <= characters_max;
+    if is_short {
+        return fold(text);
     }
+    let mut head = String::new();
+    let mut characters = 0;
+    for word in text.split_ascii_whitespace() {
+        let separator = if head.is_empty() { "" } else { " " };
+        for character in separator.chars().chain(word.chars()) {
+            if characters == characters_max {
+                return Cow::Owned(head);
+            }
+            head.push(character);
+            characters += 1;
+        }
+    }
+    Cow::Owned(head)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{fold, truncate};
+    use super::{Budget, REPEATED_BYTES_MAX, fold, fold_head};
 
     #[test]
     fn white_space_is_folded() {
@@ -65,8 +101,22 @@ mod tests {
     }
 
     #[test]
-    fn text_is_cut_between_characters() {
-        assert_eq!(truncate("äöü".into(), 2), "äö");
-        assert_eq!(truncate("äö".into(), 2), "äö");
+    fn heads_are_cut_between_characters() {
+        for (text, want) in [
+            ("äöü", "äö"),
+            ("äö", "äö"),
+            ("a  bcd", "a "),
+            ("abcdef", "ab"),
+        ] {
+            assert_eq!(fold_head(text, 2), want);
+        }
+    }
+
+    #[test]
+    fn what_was_refused_once_stays_refused() {
+        let mut budget = Budget::default();
+        assert!(budget.spend(REPEATED_BYTES_MAX) && !budget.is_exhausted());
+        assert!(!budget.spend(1) && budget.is_exhausted());
+        assert!(!budget.spend(0));
     }
 }
