@@ -35,7 +35,7 @@ impl<'a> Dotted<'a> {
                     at = &attribute.value;
                 }
                 Expr::Subscript(subscript) => at = &subscript.value,
-                Expr::Name(name) => break Some((name, node + depth)),
+                Expr::Name(name) if !name.id.is_empty() => break Some((name, node + depth)),
                 _ => break None,
             }
             depth += 1;

@@ -24,7 +24,11 @@ impl<'a> Walk<'a> {
         self.rows.tree.open(NodeKind::Scope, owner).name(found.name);
         let node = self.rows.tree.current();
         self.scope_nodes[scope as usize] = node;
-        self.methods[scope as usize] = method;
+        // Type parameters are evaluated where their definition is.
+        self.methods[scope as usize] = match found.kind {
+            ScopeKind::TypeParameters => self.methods[self.scope as usize],
+            _ => method,
+        };
         let row = ScopeRow {
             scope_id: self.id(node),
             node_id: self.id(method),
@@ -85,6 +89,14 @@ impl<'a> Walk<'a> {
 
     /// A name in an expression.
     pub(super) fn name_expression(&mut self, name: &'a ExprName, field: Field) -> Ordinal {
+        if name.id.is_empty() {
+            // What is missing in broken source stands in the syntax as an empty name.
+            self.rows
+                .tree
+                .open(NodeKind::Unknown, name.range())
+                .field(field);
+            return self.rows.tree.close();
+        }
         let context = match name.ctx {
             ExprContext::Load | ExprContext::Invalid => "load",
             ExprContext::Store => "store",
