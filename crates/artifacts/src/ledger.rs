@@ -6,7 +6,7 @@ use arrow_array::types::Int32Type;
 use ossature_registry::Lake;
 use ossature_schema_spec::Fingerprint;
 
-use crate::append::append;
+use crate::attempts::Attempts;
 use crate::stored::Stored;
 use crate::table::{ArtifactTable, Columns};
 use crate::{Error, RunCompletion, RunManifestV1, RunStart, RunStatusV1, artifact_id};
@@ -35,6 +35,10 @@ const TABLE: ArtifactTable = ArtifactTable::RunManifest;
 const HISTORY: &str = "SELECT payload_version, payload_json FROM runs.run_manifest \
     ORDER BY run_number, run_id, sequence";
 
+/// The last row of the newest run that has completed. Files of rows that begin runs are skipped by their statistics.
+const LATEST: &str = "SELECT payload_version, payload_json FROM runs.run_manifest \
+    WHERE sequence = 1 AND status = 'completed' ORDER BY run_number DESC, run_id DESC LIMIT 1";
+
 impl RunLedger {
     /// The ledger of a lake. Nothing is read yet; a lake without a ledger has no runs.
     pub fn of(lake: &Lake) -> Self {
@@ -47,16 +51,14 @@ impl RunLedger {
     /// **Errors**: [`Error::Registry`], [`Error::Corrupt`], [`Error::Engine`].
     pub async fn runs(&self) -> Result<Vec<RunRecord>, Error> {
         let mut runs: Vec<RunRecord> = Vec::new();
-        for batch in TABLE.query(&self.lake, HISTORY).await? {
-            for manifest in manifests(&batch)? {
-                let record = RunRecord {
-                    artifact_id: artifact_id(&manifest)?,
-                    manifest,
-                };
-                match runs.last_mut() {
-                    Some(last) if last.manifest.run_id == record.manifest.run_id => *last = record,
-                    _ => runs.push(record),
-                }
+        for manifest in self.manifests(HISTORY).await? {
+            let record = RunRecord {
+                artifact_id: artifact_id(&manifest)?,
+                manifest,
+            };
+            match runs.last_mut() {
+                Some(last) if last.manifest.run_id == record.manifest.run_id => *last = record,
+                _ => runs.push(record),
             }
         }
         Ok(runs)
@@ -74,9 +76,7 @@ impl RunLedger {
     ///
     /// **Errors**: those of [`RunLedger::runs`].
     pub async fn latest_completed(&self) -> Result<Option<RunManifestV1>, Error> {
-        let runs = self.runs().await?.into_iter().rev();
-        let mut manifests = runs.map(|run| run.manifest);
-        Ok(manifests.find(|manifest| manifest.status == RunStatusV1::Completed))
+        Ok(self.manifests(LATEST).await?.pop())
     }
 
     /// The number that the next run gets, unless somebody else begins one first; [`RunLedger::begin`] decides.
@@ -132,18 +132,43 @@ impl RunLedger {
         .await
     }
 
-    /// Appends the event that `next` makes of the history. Nobody else's event comes between the two.
+    async fn manifests(&self, sql: &str) -> Result<Vec<RunManifestV1>, Error> {
+        let mut found = Vec::new();
+        for batch in TABLE.query(&self.lake, sql).await? {
+            found.extend(manifests(&batch)?);
+        }
+        Ok(found)
+    }
+
+    /// Appends the event that `next` makes of the history.
     async fn append_event(
         &self,
         run_id: &str,
         at_unix_ms: i64,
         next: impl Fn(&[RunRecord]) -> Result<RunManifestV1, Error>,
     ) -> Result<RunManifestV1, Error> {
-        append(TABLE, &self.lake, run_id, at_unix_ms, async || {
-            let manifest = next(&self.runs().await?)?;
-            Ok((event_row(&manifest)?, manifest))
-        })
-        .await
+        let mut attempts = Attempts::new();
+        loop {
+            match self.try_event(run_id, at_unix_ms, &next).await {
+                Err(error) if attempts.allow(&error) => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// The table is opened for writing before its history is read: an event that came too late to be in the history makes
+    /// the commit fail. What `next` found therefore still holds when the event is committed.
+    async fn try_event(
+        &self,
+        run_id: &str,
+        at_unix_ms: i64,
+        next: impl Fn(&[RunRecord]) -> Result<RunManifestV1, Error>,
+    ) -> Result<RunManifestV1, Error> {
+        let mut writer = TABLE.writer(&self.lake, run_id, at_unix_ms).await?;
+        let manifest = next(&self.runs().await?)?;
+        writer.push(&event_row(&manifest)?).await?;
+        writer.finish().await?;
+        Ok(manifest)
     }
 }
 
@@ -195,7 +220,7 @@ fn event_row(manifest: &RunManifestV1) -> Result<RecordBatch, Error> {
         .batch()
 }
 
-/// The manifests of a batch with the columns that [`HISTORY`] names.
+/// The manifests of a batch with the columns that the queries name.
 fn manifests(batch: &RecordBatch) -> Result<Vec<RunManifestV1>, Error> {
     let unexpected = |column, wanted| Error::UnexpectedColumn {
         table: TABLE.name(),

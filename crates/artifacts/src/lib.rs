@@ -60,7 +60,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod append;
+mod attempts;
 mod canonical;
 mod contract;
 mod envelope;

@@ -9,7 +9,7 @@ use ossature_schema_spec::{DatasetName, Fingerprint};
 use ossature_write_pipeline::WriteOutcome;
 use serde_json::{Value, json};
 
-use crate::append::append;
+use crate::attempts::Attempts;
 use crate::stored::Stored;
 use crate::table::{ArtifactTable, Columns};
 use crate::{Error, PlanArtifactV1, ScanArtifactV1, WriteArtifactV1, canonical_json};
@@ -100,12 +100,27 @@ impl RunArtifacts {
             (ArtifactTable::ScanArtifacts, self.scan_rows()?),
         ];
         for (table, rows) in &tables {
-            if rows.num_rows() > 0 {
-                append(*table, lake, &self.run_id, at_unix_ms, async || {
-                    Ok((rows.clone(), ()))
-                })
-                .await?;
+            let mut attempts = Attempts::new();
+            while let Err(error) = self.append(*table, rows, lake, at_unix_ms).await {
+                if !attempts.allow(&error) {
+                    return Err(error);
+                }
             }
+        }
+        Ok(())
+    }
+
+    async fn append(
+        &self,
+        table: ArtifactTable,
+        rows: &RecordBatch,
+        lake: &Lake,
+        at_unix_ms: i64,
+    ) -> Result<(), Error> {
+        if rows.num_rows() > 0 {
+            let mut writer = table.writer(lake, &self.run_id, at_unix_ms).await?;
+            writer.push(rows).await?;
+            writer.finish().await?;
         }
         Ok(())
     }

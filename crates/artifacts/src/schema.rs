@@ -7,7 +7,7 @@ use crate::payload::DIGEST_PATTERN;
 use crate::{Payload, Violation, ViolationCode};
 
 /// The JSON Schema (2020-12) of the envelopes that carry one kind of payload.
-pub fn envelope_schema<P: Payload>() -> Value {
+pub(crate) fn envelope_schema<P: Payload>() -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut payload = generator.into_root_schema_for::<P>().to_value();
     let mut definitions = Value::Object(Map::new());

@@ -127,7 +127,7 @@ impl ArtifactTable {
     /// Opens the table for one append; creates it where there is none.
     ///
     /// Whatever is committed to the table from now on makes the append fail with a conflict.
-    pub(crate) async fn append(
+    pub(crate) async fn writer(
         self,
         lake: &Lake,
         run_id: &str,
