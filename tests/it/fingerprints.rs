@@ -12,7 +12,7 @@ use ossature_write_pipeline::WriteMode;
 
 /// Many functions, because the engine lists them in the order of a hash map.
 const QUERY: &str = "SELECT upper(name) AS a, lower(name) AS b, length(name) AS c, abs(weight) AS d, \
-    count(*) AS e, max(id) AS f, min(id) AS g FROM things WHERE id > 10 AND starts_with(name, 't') \
+    count(*) AS e, max(id) AS f, min(id) AS g FROM cpg.things WHERE id > 10 AND starts_with(name, 't') \
     GROUP BY 1, 2, 3, 4";
 
 async fn bundle(lake: &TemporaryLake, threads: usize, sql: &str) -> Result<PlanBundle, Failure> {
@@ -124,7 +124,7 @@ async fn what_is_computed_changes_the_fingerprint() -> Result<(), Failure> {
 #[tokio::test]
 async fn what_substrait_cannot_express_is_identified_by_its_text() -> Result<(), Failure> {
     let lake = lake_of(0..30).await?;
-    let sql = "SELECT unnest(make_array(id, id + 1)) AS id FROM things";
+    let sql = "SELECT unnest(make_array(id, id + 1)) AS id FROM cpg.things";
     let bundle = bundle(&lake, 1, sql).await?;
     assert_eq!(bundle.canonical().encoding(), PlanEncoding::Text);
     assert!(bundle.canonical().fallback_reason().is_some());
@@ -134,7 +134,7 @@ async fn what_substrait_cannot_express_is_identified_by_its_text() -> Result<(),
 #[tokio::test]
 async fn a_plan_tells_what_it_reads() -> Result<(), Failure> {
     let lake = lake_of(0..30).await?;
-    let sql = "SELECT count(*) FROM things WHERE id > 3 GROUP BY name";
+    let sql = "SELECT count(*) FROM cpg.things WHERE id > 3 GROUP BY name";
     let bundle = bundle(&lake, 1, sql).await?;
     let facts: &PlanFacts = bundle.facts();
     assert_eq!(facts.inputs().collect::<Vec<_>>(), ["cpg.things"]);
@@ -142,7 +142,7 @@ async fn a_plan_tells_what_it_reads() -> Result<(), Failure> {
     assert!(facts.uses("cpg.things", "name").contains(&Role::Group));
     assert!(facts.uses("cpg.things", "weight").is_empty());
     assert!(bundle.functions().is_empty());
-    let volatile = crate::fingerprints::bundle(&lake, 1, "SELECT random() FROM things")
+    let volatile = crate::fingerprints::bundle(&lake, 1, "SELECT random() FROM cpg.things")
         .await
         .err();
     let volatile = volatile.map(|error| error.to_string());

@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 
 use crate::cli::{BuildArguments, Format};
 use crate::error::Error;
-use crate::graph::{graph, policy};
+use crate::graph::graph;
 use crate::output::{print, print_json, table};
 use crate::progress::Progress;
 
@@ -48,7 +48,7 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
     let request = RunRequest {
         start: run_start(&arguments),
         graph: graph()?,
-        policy,
+        policy: ossature_cpg_views::policy,
         session: SessionSpec {
             threads: arguments.threads(),
             memory_bytes_max: MEMORY_BYTES_MAX,

@@ -86,7 +86,7 @@ impl Error {
 
     /// Prints the error on standard error.
     pub(crate) fn report(self) {
-        let report = miette::Report::new(Report(self));
+        let report = miette::Report::new(Report::of(self));
         let mut stderr = io::stderr().lock();
         // There is nobody left to tell when standard error is gone.
         let _ = io::Write::write_fmt(&mut stderr, format_args!("{report:?}"));
@@ -95,27 +95,75 @@ impl Error {
 
 /// The form in which miette renders an error.
 #[derive(Debug)]
-struct Report(Error);
+struct Report {
+    error: Error,
+    cause: Option<Cause>,
+}
+
+/// What caused an error, in words that the error itself does not say already: engines repeat their causes.
+#[derive(Debug)]
+struct Cause {
+    text: String,
+    cause: Option<Box<Cause>>,
+}
+
+impl Report {
+    fn of(error: Error) -> Self {
+        let mut said = error.to_string();
+        let mut texts = Vec::new();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if !said.contains(&text) {
+                said.clone_from(&text);
+                texts.push(escape_control(&text));
+            }
+            source = cause.source();
+        }
+        let cause = texts
+            .into_iter()
+            .rev()
+            .fold(None, |cause: Option<Cause>, text| {
+                Some(Cause {
+                    text,
+                    cause: cause.map(Box::new),
+                })
+            });
+        Self { error, cause }
+    }
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Cause {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
 
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&escape_control(&self.0.to_string()))
+        f.write_str(&escape_control(&self.error.to_string()))
     }
 }
 
 impl std::error::Error for Report {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source()
+        self.cause.as_ref().map(|cause| cause as _)
     }
 }
 
 impl Diagnostic for Report {
     fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        Some(Box::new(self.0.code()))
+        Some(Box::new(self.error.code()))
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        self.0
+        self.error
             .hint()
             .map(|hint| Box::new(hint) as Box<dyn std::fmt::Display>)
     }

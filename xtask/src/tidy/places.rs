@@ -10,7 +10,7 @@ const FOLDERS: &[&str] = &[
     concat!("/Us", "ers/"),
     concat!("/wo", "rk/"),
     concat!("/tm", "p/"),
-    concat!("C:", "\\"),
+    concat!("C:\\", "Users"),
 ];
 
 /// Hosts that packages come from, which a user may have replaced by a mirror.
