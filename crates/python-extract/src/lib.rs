@@ -4,7 +4,7 @@
 //! |---|---|
 //! | which files does a tree hold, and what are their modules called? | [`list_sources`] |
 //! | what is in them? | [`extract`] |
-//! | what do the tables look like? | [`Dataset`], [`datasets`] |
+//! | what do the tables look like? | [`Dataset`], [`datasets()`] |
 //! | why has a file no rows? | [`Reason`] |
 //!
 //! Every row is a function of one file's bytes, its path, the paths of the other files, and the Python version. A bad

@@ -142,6 +142,16 @@ mod tests {
     use super::measure;
     use crate::Reason;
 
+    /// So many blocks, each in the one before.
+    fn staircase(levels: usize) -> String {
+        let mut source = String::new();
+        for level in 0..levels {
+            source.push_str(&" ".repeat(level));
+            source.push_str("if a:\n");
+        }
+        source
+    }
+
     #[test]
     fn what_nests_is_refused_beyond_the_limit() {
         let deep = 7_000;
@@ -155,9 +165,7 @@ mod tests {
             format!("x = a{}", "()".repeat(deep)),
             format!("x = a{}", "[0]".repeat(deep)),
             format!("x = a{}", " ** a".repeat(deep)),
-            (0..=101)
-                .map(|level| format!("{}if a:\n", " ".repeat(level)))
-                .collect(),
+            staircase(102),
         ] {
             assert_eq!(measure(&source), Err(Reason::TooDeep), "{source:.20}");
         }
@@ -171,9 +179,7 @@ mod tests {
             format!("x = [{}]", "lambda a, b: 0, ".repeat(7_000)),
             format!("x = {{{}}}", "'a': b.c, ".repeat(7_000)),
             format!("x = ({})", "'a' ".repeat(7_000)),
-            (0..100)
-                .map(|level| format!("{}if a:\n", " ".repeat(level)))
-                .collect::<String>(),
+            staircase(100),
             "if a: pass\n".to_owned() + &"elif a: pass\n".repeat(7_000),
         ] {
             assert_eq!(measure(&source), Ok(()), "{source:.20}");

@@ -1,5 +1,6 @@
 //! One walk over a file's syntax that builds its tree and collects the rows of every table.
 
+mod anonymous;
 mod call;
 mod class;
 mod definition;
@@ -11,6 +12,7 @@ mod interface;
 mod module;
 mod name;
 mod pattern;
+mod signature;
 mod statement;
 mod text;
 

@@ -1,71 +1,15 @@
-//! Functions, lambdas and comprehensions: parameters, signature, body.
+//! Functions: decorators, parameters, type parameters, body.
 
 use ossature_schema_spec::SymbolKind;
-use ruff_python_ast::{
-    Comprehension, Expr, ExprLambda, Parameter, ParameterWithDefault, Parameters, StmtFunctionDef,
-    TypeParam, TypeParams,
-};
+use ruff_python_ast::{Parameters, StmtFunctionDef, TypeParam, TypeParams};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::definition::{Container, Definition, DefinitionKind};
+use super::signature::formals;
 use super::{Binding, Walk, count};
 use crate::datasets::ParameterRow;
 use crate::symbols::{ScopeIndex, noted};
-use crate::tree::{AstKind, Field, NodeKind, Ordinal, empty_at};
-
-/// One parameter as the signature has it.
-struct Formal<'a> {
-    parameter: &'a Parameter,
-    default: Option<&'a Expr>,
-    kind: &'static str,
-}
-
-impl<'a> Formal<'a> {
-    fn of(parameter: &'a ParameterWithDefault, kind: &'static str) -> Self {
-        Self {
-            parameter: &parameter.parameter,
-            default: parameter.default(),
-            kind,
-        }
-    }
-
-    fn variadic(parameter: &'a Parameter, kind: &'static str) -> Self {
-        Self {
-            parameter,
-            default: None,
-            kind,
-        }
-    }
-}
-
-/// The parameters of a function in the order of its signature.
-fn formals(parameters: &Parameters) -> impl Iterator<Item = Formal<'_>> {
-    let positional_only = parameters
-        .posonlyargs
-        .iter()
-        .map(|p| Formal::of(p, "positional_only"));
-    let positional = parameters
-        .args
-        .iter()
-        .map(|p| Formal::of(p, "positional_or_keyword"));
-    let variadic = parameters
-        .vararg
-        .iter()
-        .map(|p| Formal::variadic(p, "var_positional"));
-    let keyword_only = parameters
-        .kwonlyargs
-        .iter()
-        .map(|p| Formal::of(p, "keyword_only"));
-    let keywords = parameters
-        .kwarg
-        .iter()
-        .map(|p| Formal::variadic(p, "var_keyword"));
-    positional_only
-        .chain(positional)
-        .chain(variadic)
-        .chain(keyword_only)
-        .chain(keywords)
-}
+use crate::tree::{AstKind, Field, NodeKind, Ordinal};
 
 impl<'a> Walk<'a> {
     /// A `def` statement.
@@ -113,187 +57,9 @@ impl<'a> Walk<'a> {
         self.rows.tree.close();
     }
 
-    /// A `lambda`: a reference to a METHOD of its own.
-    pub(super) fn lambda(&mut self, lambda: &'a ExprLambda, field: Field) -> Ordinal {
-        self.rows
-            .tree
-            .open(NodeKind::MethodRef, lambda.range)
-            .ast(AstKind::Lambda)
-            .field(field);
-        let outer = self.scope;
-        let parameters = lambda.parameters.as_deref();
-        let (slot, qualified_name) =
-            self.open_inner(lambda.range, "<lambda>", DefinitionKind::Lambda);
-        let node = self.rows.tree.current();
-        self.parameters(node, &qualified_name, parameters, outer);
-        self.rows.definitions[slot].signature = Some(self.signature(parameters, None));
-        self.containers
-            .push(Container::new(node, qualified_name, DefinitionKind::Lambda));
-        if let Some(scope) = noted(&lambda.node_index) {
-            self.enter_inner(slot, scope);
-        }
-        self.rows
-            .tree
-            .open(NodeKind::Block, lambda.body.range())
-            .field(Field::Body);
-        self.expression(&lambda.body, Field::Body);
-        self.rows.tree.close();
-        self.close_inner(outer, lambda.range)
-    }
-
-    /// A comprehension or generator expression. `range` is where it stands: a lone argument includes the parentheses
-    /// of its call, as in CPython's tree.
-    pub(super) fn comprehension(
-        &mut self,
-        expr: &'a Expr,
-        range: TextRange,
-        field: Field,
-    ) -> Ordinal {
-        let (ast, name, index, generators): (_, _, _, &[Comprehension]) = match expr {
-            Expr::ListComp(comp) => (
-                AstKind::ListComp,
-                "<listcomp>",
-                &comp.node_index,
-                &comp.generators,
-            ),
-            Expr::SetComp(comp) => (
-                AstKind::SetComp,
-                "<setcomp>",
-                &comp.node_index,
-                &comp.generators,
-            ),
-            Expr::DictComp(comp) => (
-                AstKind::DictComp,
-                "<dictcomp>",
-                &comp.node_index,
-                &comp.generators,
-            ),
-            Expr::Generator(comp) => (
-                AstKind::GeneratorExp,
-                "<genexpr>",
-                &comp.node_index,
-                &comp.generators,
-            ),
-            _ => return self.expression(expr, field),
-        };
-        self.rows
-            .tree
-            .open(NodeKind::MethodRef, range)
-            .ast(ast)
-            .field(field);
-        let outer = self.scope;
-        let (slot, qualified_name) = self.open_inner(range, name, DefinitionKind::Comprehension);
-        let node = self.rows.tree.current();
-        let scope = noted(index);
-        if let Some(scope) = scope {
-            self.received_iterator(node, &qualified_name, scope, generators);
-        }
-        self.containers.push(Container::new(
-            node,
-            qualified_name,
-            DefinitionKind::Comprehension,
-        ));
-        if let Some(scope) = scope {
-            self.enter_inner(slot, scope);
-        }
-        self.rows.definitions[slot].is_async =
-            generators.iter().any(|generator| generator.is_async);
-        self.rows
-            .tree
-            .open(NodeKind::Block, range)
-            .field(Field::Body);
-        self.elements(expr);
-        for (at, generator) in generators.iter().enumerate() {
-            self.generator(generator, (at == 0).then_some(outer));
-        }
-        self.rows.tree.close();
-        self.close_inner(outer, range)
-    }
-
-    fn elements(&mut self, expr: &'a Expr) {
-        match expr {
-            Expr::ListComp(comp) => self.expression(&comp.elt, Field::Elt),
-            Expr::SetComp(comp) => self.expression(&comp.elt, Field::Elt),
-            Expr::Generator(comp) => self.expression(&comp.elt, Field::Elt),
-            Expr::DictComp(comp) => {
-                self.optional(comp.key.as_deref(), Field::Key);
-                self.expression(&comp.value, Field::Value)
-            }
-            _ => 0,
-        };
-    }
-
-    /// Opens the METHOD of a lambda or comprehension and adds its definition.
-    fn open_inner(
-        &mut self,
-        range: TextRange,
-        name: &'static str,
-        kind: DefinitionKind,
-    ) -> (usize, String) {
-        let qualified_name = self.qualified_name(name, None);
-        self.rows.tree.open(NodeKind::Method, range).name(name);
-        let node = self.rows.tree.current();
-        self.rows.tree.qualify(node, qualified_name.clone());
-        let definition = Definition {
-            node,
-            kind,
-            name,
-            qualified_name: qualified_name.clone(),
-            symbol: None,
-        };
-        (self.define(definition), qualified_name)
-    }
-
-    fn enter_inner(&mut self, slot: usize, scope: ScopeIndex) {
-        self.open_scope(scope);
-        let body_scope_id = self.scope_id();
-        let row = &mut self.rows.definitions[slot];
-        row.body_scope_id = body_scope_id;
-        row.is_generator = self.table.scope(scope).is_generator;
-    }
-
-    /// Closes the METHOD of a lambda or comprehension and the reference to it, and returns the reference.
-    fn close_inner(&mut self, outer: ScopeIndex, range: TextRange) -> Ordinal {
-        self.method_return(range.end());
-        self.containers.pop();
-        self.scope = outer;
-        self.rows.tree.close();
-        self.rows.tree.close()
-    }
-
-    /// The parameter `.0`, through which a comprehension receives its first iterator.
-    fn received_iterator(
-        &mut self,
-        method: Ordinal,
-        function: &str,
-        scope: ScopeIndex,
-        generators: &'a [Comprehension],
-    ) {
-        let Some(first) = generators.first() else {
-            return;
-        };
-        let symbol = self
-            .table
-            .names
-            .find(".0")
-            .and_then(|name| self.table.find(scope, name));
-        self.rows
-            .tree
-            .open(NodeKind::Parameter, empty_at(first.iter.start()))
-            .name(".0");
-        let node = self.rows.tree.close();
-        let formal = ParameterFacts {
-            name: ".0",
-            kind: "positional_only",
-            position: 0,
-            symbol,
-        };
-        self.parameter_row(node, method, function, &formal, [None, None]);
-    }
-
     /// The parameters of the METHOD that is open. Defaults are evaluated in the scope around the function, before
     /// its type parameters exist.
-    fn parameters(
+    pub(super) fn parameters(
         &mut self,
         method: Ordinal,
         function: &str,
@@ -323,7 +89,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn parameter_row(
+    pub(super) fn parameter_row(
         &mut self,
         node: Ordinal,
         method: Ordinal,
@@ -387,72 +153,12 @@ impl<'a> Walk<'a> {
             self.rows.tree.close();
         }
     }
-
-    /// The parameters and the result as written, on one line.
-    fn signature(
-        &mut self,
-        parameters: Option<&'a Parameters>,
-        returns: Option<&'a Expr>,
-    ) -> String {
-        let mut parts: Vec<String> = Vec::new();
-        let mut before = "";
-        for formal in parameters.into_iter().flat_map(formals) {
-            if before == "positional_only" && formal.kind != before {
-                parts.push("/".to_owned());
-            }
-            if formal.kind == "keyword_only" && !matches!(before, "keyword_only" | "var_positional")
-            {
-                parts.push("*".to_owned());
-            }
-            before = formal.kind;
-            parts.push(self.formal_text(&formal));
-        }
-        if before == "positional_only" {
-            parts.push("/".to_owned());
-        }
-        let parts = parts.join(", ");
-        match returns {
-            Some(returns) => format!("({parts}) -> {}", self.folded(returns.range())),
-            None => format!("({parts})"),
-        }
-    }
-
-    fn formal_text(&mut self, formal: &Formal<'a>) -> String {
-        let default = formal
-            .default
-            .map_or(0, |default| default.range().len().to_usize());
-        if !self
-            .names
-            .spend(formal.parameter.range().len().to_usize() + default)
-        {
-            return String::new();
-        }
-        let stars = match formal.kind {
-            "var_positional" => "*",
-            "var_keyword" => "**",
-            _ => "",
-        };
-        let mut text = format!("{stars}{}", formal.parameter.name.as_str());
-        if let Some(annotation) = formal.parameter.annotation() {
-            text.push_str(": ");
-            text.push_str(&self.folded(annotation.range()));
-        }
-        if let Some(default) = formal.default {
-            text.push_str(if formal.parameter.annotation().is_some() {
-                " = "
-            } else {
-                "="
-            });
-            text.push_str(&self.folded(default.range()));
-        }
-        text
-    }
 }
 
 /// A parameter on its way into its row.
-struct ParameterFacts<'a> {
-    name: &'a str,
-    kind: &'static str,
-    position: usize,
-    symbol: Option<u32>,
+pub(super) struct ParameterFacts<'a> {
+    pub name: &'a str,
+    pub kind: &'static str,
+    pub position: usize,
+    pub symbol: Option<u32>,
 }

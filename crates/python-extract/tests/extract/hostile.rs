@@ -57,7 +57,7 @@ fn encodings() {
         .with("lone_surrogate.py", b"x = '\xed\xa0\x80'\n")
         .with("not_utf8.py", b"x = '\xe9'\n")
         .with("unknown.py", b"# coding: klingon\nx = 1\n")
-        .with("utf16.py", b"\xff\xfex\0=\01\0")
+        .with("utf16.py", b"\xff\xfex\0=\0x\0")
         .with("wrong_cookie.py", b"# coding: gbk\nx = '\xff\xff'\n");
     check(
         &tree,
@@ -322,7 +322,7 @@ fn a_file_without_permission_is_a_row_and_a_folder_without_one_is_a_problem() {
         .with("closed.py", "x = 1\n")
         .with("folder/x.py", "x = 1\n");
     for name in ["closed.py", "folder"] {
-        fs::set_permissions(tree.root().join(name), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(tree.root().join(name), fs::Permissions::from_mode(0o000)).unwrap();
     }
     let is_refused = fs::read(tree.root().join("closed.py")).is_err();
     let listing = list_sources(tree.root(), &ScanOptions::everything()).unwrap();

@@ -112,10 +112,10 @@ fn check_references(facts: &Facts) {
                 files.insert(id >> ORDINAL_BITS);
                 match column.as_str() {
                     "binding_id" | "resolves_to" | "root_binding_id" => {
-                        assert!(bindings.contains(&id))
+                        assert!(bindings.contains(&id));
                     }
                     "scope_id" | "parent_scope_id" | "body_scope_id" => {
-                        assert!(scopes.contains(&id))
+                        assert!(scopes.contains(&id));
                     }
                     "method_id" => assert_eq!(*kind, "METHOD"),
                     "root_id" => assert_eq!(*kind, "IDENTIFIER"),
