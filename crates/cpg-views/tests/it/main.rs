@@ -2,3 +2,4 @@
 
 mod empty;
 mod session;
+mod shop;

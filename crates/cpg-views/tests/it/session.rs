@@ -1,14 +1,19 @@
 //! A session that runs the views one after the other over tables in memory, as a pipeline would over stored ones.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::datatypes::{DataType, Fields, Schema};
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::catalog::{MemTable, MemorySchemaProvider};
 use datafusion::prelude::{SessionConfig, SessionContext, col};
 use ossature_cpg_views::{sources, views};
+use ossature_python_extract::{ExtractOptions, ScanOptions, extract, list_sources};
 use ossature_schema_spec::DatasetSpec;
 use ossature_view_graph::{Materialization, View};
 
@@ -80,8 +85,8 @@ async fn run(session: &SessionContext, view: &View) {
 }
 
 /// The query's columns are the contract's: names, order and types, text in any of its encodings.
-fn check_columns(contract: &DatasetSpec, found: &datafusion::arrow::datatypes::Schema) {
-    let describe = |schema: &datafusion::arrow::datatypes::Schema| -> Vec<String> {
+fn check_columns(contract: &DatasetSpec, found: &Schema) {
+    let describe = |schema: &Schema| -> Vec<String> {
         let fields = schema.fields().iter();
         fields
             .map(|field| format!("{}: {}", field.name(), stored(field.data_type())))
@@ -97,7 +102,7 @@ fn check_columns(contract: &DatasetSpec, found: &datafusion::arrow::datatypes::S
 
 /// The type as it is stored, nullability aside.
 fn stored(data_type: &DataType) -> String {
-    let fields = |fields: &datafusion::arrow::datatypes::Fields| {
+    let fields = |fields: &Fields| {
         let each = fields
             .iter()
             .map(|field| format!("{}: {}", field.name(), stored(field.data_type())));
@@ -121,4 +126,19 @@ pub(crate) async fn rows(session: &SessionContext, sql: &str) -> String {
 /// How many rows a query has.
 pub(crate) async fn count(session: &SessionContext, sql: &str) -> usize {
     session.sql(sql).await.unwrap().count().await.unwrap()
+}
+
+/// The graph of a folder of Python files.
+pub(crate) async fn graph_of(root: &Path, partitions: usize) -> SessionContext {
+    let listing = list_sources(root, &ScanOptions::everything()).unwrap();
+    let mut tables: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
+    let options = ExtractOptions::with_threads(NonZeroUsize::MIN);
+    extract(&listing, &options, |dataset, batch| {
+        let name = dataset.spec().unwrap().name().to_string();
+        tables.entry(name).or_default().push(batch);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    let batches_of = |spec: &DatasetSpec| tables.get(spec.name().as_str()).cloned();
+    graph(partitions, |spec| batches_of(spec).unwrap_or_default()).await
 }

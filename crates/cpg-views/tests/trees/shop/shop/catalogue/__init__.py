@@ -1,0 +1,3 @@
+from .base import Item
+from .books import Book
+from . import books as printed
