@@ -337,17 +337,24 @@ impl<'p, 'a> Resolution<'p, 'a> {
         }
     }
 
+    /// A name of the module wins over a submodule, a submodule over star imports. `from . import sub` in a package
+    /// asks for itself: that it finds nothing new leaves the submodule.
     fn module_member(&mut self, module: &str, member: &str) -> Vec<Meaning> {
         let name = format!("{module}.{member}");
         let found = self.once(Owner::Module, &name, |own, name| {
-            let mut found = own.own_member(name);
-            if found.is_empty() && own.program.is_module(name) {
-                found.push(Meaning::Module(name.to_owned()));
+            let imported = own.own_member(name);
+            if imported.iter().any(Meaning::is_found) {
+                return imported;
             }
-            if found.is_empty() {
-                found = own.star_member(module, member);
+            if own.program.is_module(name) {
+                return vec![Meaning::Module(name.to_owned())];
             }
-            found
+            let starred = own.star_member(module, member);
+            if starred.is_empty() {
+                imported
+            } else {
+                starred
+            }
         });
         if found.is_empty() {
             vec![Meaning::Missing(name)]

@@ -139,7 +139,7 @@ fn a_module_that_imports_its_own_submodule_means_the_submodule() {
          module pkg.sub
          alias pkg.sub pkg sub
          module_query pkg sub",
-        &expect!["pkg sub -> missing pkg.sub"],
+        &expect!["pkg sub -> module pkg.sub"],
     );
 }
 
