@@ -49,6 +49,14 @@ pub(crate) struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
+    /// An empty tree with room for the nodes of a text of that many bytes; source code has about one for every six.
+    pub(crate) fn for_text(bytes: usize) -> Self {
+        Self {
+            nodes: Vec::with_capacity(bytes / 6),
+            ..Self::default()
+        }
+    }
+
     /// Adds a node below the one that is open, and opens it.
     pub(crate) fn open(&mut self, kind: NodeKind, range: TextRange) -> &mut Node<'a> {
         let at = self.nodes.len().min(ORDINAL_MAX as usize);

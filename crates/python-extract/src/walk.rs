@@ -105,7 +105,10 @@ impl<'a> Walk<'a> {
         Self {
             file,
             table,
-            rows: Rows::default(),
+            rows: Rows {
+                tree: Tree::for_text(file.text.len()),
+                ..Rows::default()
+            },
             scope: 0,
             scope_nodes: vec![0; table.scopes.len()],
             methods: vec![0; table.scopes.len()],

@@ -32,6 +32,7 @@ macro_rules! cell {
                 $column
             }
 
+            #[inline]
             fn push(self, column: &mut Self::Column) {
                 column.append_value(self);
             }
@@ -45,6 +46,7 @@ macro_rules! cell {
                 $column
             }
 
+            #[inline]
             fn push(self, column: &mut Self::Column) {
                 column.append_option(self);
             }

@@ -43,6 +43,7 @@ macro_rules! table {
             }
 
             /// Appends a row.
+            #[inline]
             pub(crate) fn push(&mut self, row: $row<'_>) {
                 $( $crate::datasets::cell::Cell::push(row.$column, &mut self.$column); )+
             }
