@@ -167,17 +167,16 @@ impl Check<'_> {
         for (name, value) in fields {
             let at = format!("{path}/{}", escape(name));
             let declared = properties.and_then(|properties| properties.get(name));
-            match (declared, schema.get("additionalProperties")) {
-                (Some(wanted), _) => self.value(wanted, value, &at),
-                (None, Some(Value::Bool(false))) => {
+            match declared.or_else(|| schema.get("additionalProperties")) {
+                Some(Value::Bool(false)) => {
                     let names = properties.into_iter().flat_map(Map::keys).cloned();
                     let mut names: Vec<String> = names.collect();
                     names.sort();
                     let wanted = alternatives(names.into_iter());
                     self.report(ViolationCode::UnknownField, &at, wanted, name.clone());
                 }
-                (None, Some(wanted)) => self.value(wanted, value, &at),
-                (None, None) => {}
+                Some(wanted) => self.value(wanted, value, &at),
+                None => {}
             }
         }
     }

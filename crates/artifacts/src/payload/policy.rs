@@ -85,7 +85,7 @@ impl From<&ResolvedPolicy> for PolicyArtifactV1 {
             rows_per_file_max: DecidedV1::of(rows_per_file_max, |rows| rows.get()),
             statistics: DecidedV1::of(statistics, |decision| decision.into()),
             schema_mode: DecidedV1::of(schema_mode, |mode| mode.as_str().to_owned()),
-            features: DecidedV1::of(features, |features| feature_names(features)),
+            features: DecidedV1::of(features, feature_names),
             column_features: feature_names(column_features),
             change_feed: DecidedV1::of(change_feed, |is_on| *is_on),
             checkpoint_commits_interval: DecidedV1::of(checkpoint_commits_interval, |it| it.get()),
