@@ -2,7 +2,7 @@
 
 use ossature_artifacts::{ArtifactTable, RunLedger, RunManifestV1, RunStatusV1};
 use ossature_registry::{Catalog, Lake, SessionSpec, open_dataset};
-use ossature_schema_spec::{ColumnSpec, DatasetName, DatasetSpec, Version};
+use ossature_schema_spec::{ColumnSpec, DatasetName, DatasetSpec, Version, from_stored};
 use ossature_view_graph::{Materialization, Step, ViewGraph};
 
 use crate::Error;
@@ -123,9 +123,7 @@ async fn stored_contract(
         .table()
         .snapshot()
         .map_err(|error| corrupt(error.to_string()))?;
-    let columns = snapshot
-        .snapshot()
-        .arrow_schema()
+    let columns = from_stored(&snapshot.snapshot().arrow_schema())
         .fields()
         .iter()
         .map(|field| ColumnSpec::from_arrow(field))

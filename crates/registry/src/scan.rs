@@ -29,6 +29,7 @@ use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::path::Path;
+use ossature_schema_spec::from_stored;
 use url::Position;
 
 use crate::files::{TableFile, list_files};
@@ -65,7 +66,7 @@ impl GuardedScan {
             .table()
             .snapshot()
             .map_err(Error::delta("reading a schema"))?;
-        let stored = snapshot.snapshot().arrow_schema();
+        let stored = from_stored(&snapshot.snapshot().arrow_schema());
         let partition_columns = snapshot.metadata().partition_columns();
         let (partition, data): (Vec<FieldRef>, Vec<FieldRef>) = stored
             .fields()

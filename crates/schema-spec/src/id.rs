@@ -229,7 +229,8 @@ mod tests {
             site 5     11fc78fff2400005
             symbol     648c972d24a02a42
             edge       3c81c75640d009a2
-            edge label 3cf87ee05d239650"#]].assert_eq(&vectors.join("\n"));
+            edge label 3cf87ee05d239650"#]]
+        .assert_eq(&vectors.join("\n"));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | what are the columns, and in what order are the rows? | [`DatasetSpec`], [`ColumnSpec`], [`SortKey`] |
 //! | what may a column store, and what does it mean? | [`ColumnType`], [`SemanticType`] |
 //! | what is that in Arrow? | [`DatasetSpec::arrow_schema`], [`ColumnSpec::from_arrow`] |
+//! | how is a meaning kept in a stored schema? | [`to_stored`], [`from_stored`] |
 //! | how does a schema that was found differ? | [`diff_columns`] |
 //! | how are files encoded? | [`ParquetSpec`] |
 //! | what identifies a declaration, a node, an edge, a version? | [`CanonicalHasher`], [`SiteId`], [`SymbolId`], [`EdgeId`], [`TablePin`] |
@@ -44,6 +45,7 @@ mod name;
 mod parquet;
 mod pin;
 mod semantic;
+mod stored;
 
 pub use column::{ColumnSpec, ColumnType, DefaultValue, FieldSpec};
 pub use dataset::{DatasetSpec, DatasetSpecBuilder, SortKey};
@@ -58,3 +60,4 @@ pub use name::{ColumnName, DatasetName};
 pub use parquet::{BloomFilter, Codec, ColumnLayout, Encoding, PageStatistics, ParquetSpec};
 pub use pin::{PinIdentity, TablePin, Version};
 pub use semantic::{EdgeIdType, NodeId, SemanticType, Span};
+pub use stored::{from_stored, to_stored};

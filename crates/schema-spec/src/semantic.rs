@@ -1,7 +1,7 @@
 //! Semantic types: what the values of a column mean, as Arrow extension types over plain storage.
 //!
-//! The meaning travels as `ARROW:extension:name` in the field's metadata: through record batches, through Delta's
-//! schema string and back. Engines that do not know it see the storage type.
+//! The meaning travels as `ARROW:extension:name` in the field's metadata of record batches and plans. In stored schemas
+//! it stands under a key of ours, see [`to_stored`](crate::to_stored); other engines see the storage type.
 
 use std::fmt;
 

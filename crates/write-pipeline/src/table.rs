@@ -12,7 +12,7 @@ use ossature_delta_policy::{
     render_properties,
 };
 use ossature_registry::{OpenTable, TableLocation, commit_keys, open_table};
-use ossature_schema_spec::{Change, ColumnSpec, DatasetSpec, diff_columns};
+use ossature_schema_spec::{Change, ColumnSpec, DatasetSpec, diff_columns, from_stored, to_stored};
 use serde_json::json;
 
 use crate::{Error, WRITER_VERSION};
@@ -50,7 +50,7 @@ async fn create(
     location: &TableLocation,
     policy: &ResolvedPolicy,
 ) -> Result<(), Error> {
-    let schema: StructType = contract.arrow_schema().as_ref().try_into_kernel()?;
+    let schema: StructType = (&to_stored(&contract.arrow_schema())).try_into_kernel()?;
     let plan = plan_features(None, &policy.wanted_features()).map_err(Error::Policy)?;
     let mut properties = render_properties(policy);
     let mut actions = Vec::new();
@@ -113,7 +113,7 @@ fn check_contract(contract: &DatasetSpec, open: &OpenTable) -> Result<(), Error>
         .table()
         .snapshot()
         .map_err(Error::delta("reading a schema"))?;
-    let stored = snapshot.snapshot().arrow_schema();
+    let stored = from_stored(&snapshot.snapshot().arrow_schema());
     let columns: Vec<ColumnSpec> = stored
         .fields()
         .iter()

@@ -1,6 +1,6 @@
 //! The deterministic writer: takes ordered batches, gives back one version of a table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -94,6 +94,7 @@ pub struct WriteOutcome {
 pub struct TableWriter {
     request: WriteRequest,
     open: OpenTable,
+    live: Arc<BTreeSet<String>>,
     protocol: ProtocolReport,
     check: ContractCheck,
     order: OrderCheck,
@@ -150,6 +151,7 @@ impl TableWriter {
             pool,
             files: Vec::new(),
             rows: 0,
+            live: live_files(&open)?,
             open,
             protocol,
             request,
@@ -216,6 +218,7 @@ impl TableWriter {
             let encoder = Arc::clone(&self.encoder);
             let columns = self.request.policy.statistics.value.columns.clone();
             let store = self.open.table().object_store();
+            let live = Arc::clone(&self.live);
             let values = self.partition.values.clone().unwrap_or_default();
             let folder = partition_folder(self.request.contract.partition(), &values);
             let partition: BTreeMap<String, Option<String>> = self
@@ -250,7 +253,10 @@ impl TableWriter {
                     statistics,
                     partition,
                 };
-                put(store.as_ref(), &path, file.bytes).await?;
+                // What the table already has under the name of this content is not written again.
+                if !live.contains(&facts.path) {
+                    put(store.as_ref(), &path, file.bytes).await?;
+                }
                 Ok(facts)
             }));
         }
@@ -290,21 +296,27 @@ impl TableWriter {
     }
 }
 
-/// Files are stored whole or not at all; storing one again under the name of its content changes nothing.
+/// Stores a file, whole or not at all. One that an earlier attempt left behind is replaced by the same bytes.
 async fn put(store: &dyn ObjectStore, path: &Path, bytes: bytes::Bytes) -> Result<(), Error> {
-    let failed = |source| Error::Store {
+    let stored = store.put(path, PutPayload::from_bytes(bytes)).await;
+    stored.map(drop).map_err(|source| Error::Store {
         file: path.to_string(),
         source: Box::new(source),
-    };
-    let size = bytes.len() as u64;
-    if store.head(path).await.is_ok_and(|there| there.size == size) {
-        return Ok(());
-    }
-    store
-        .put(path, PutPayload::from_bytes(bytes))
-        .await
-        .map_err(failed)?;
-    Ok(())
+    })
+}
+
+/// The paths of a version's files.
+fn live_files(open: &OpenTable) -> Result<Arc<BTreeSet<String>>, Error> {
+    let snapshot = open
+        .table()
+        .snapshot()
+        .map_err(Error::delta("listing files"))?;
+    let paths = snapshot
+        .log_data()
+        .iter()
+        .map(|file| file.path().to_string())
+        .collect();
+    Ok(Arc::new(paths))
 }
 
 /// The partition that rows go to, and those that are done.
