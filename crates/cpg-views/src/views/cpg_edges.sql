@@ -109,9 +109,10 @@ SELECT
     '__init__',
     NULL,
     'class_init',
-    candidates.status,
-    least(candidates.confidence, 0.95),
-    CASE WHEN candidates.candidate_count > 1 THEN candidates.node_id END,
+    min(candidates.status),
+    least(max(candidates.confidence), 0.95),
+    max(CASE WHEN candidates.candidate_count > 1 THEN candidates.node_id END),
     'linked'
 FROM normalize.call_candidates AS candidates
 JOIN normalize.class_initialisers AS initialisers ON initialisers.class_id = candidates.symbol_id
+GROUP BY candidates.node_id, initialisers.symbol_id

@@ -50,6 +50,9 @@ async fn every_call_has_a_status_and_its_candidates() {
             | shop/catalogue/books.py | 24   | sorted                      | external   | builtin          |                   | 0.95  |              | builtins.sorted                              |
             | shop/catalogue/books.py | 25   | by_name                     | resolved   | local_definition |                   | 1.0   |              | shop.catalogue.books.bundle.<locals>.by_name |
             | shop/catalogue/books.py | 26   | total                       | resolved   | import           |                   | 0.95  |              | shop.pricing.total                           |
+            | shop/compat.py          | 13   | Timer                       | ambiguous  | local_definition |                   | 0.5   | instantiates | shop.compat.Timer                            |
+            | shop/compat.py          | 13   | Timer                       | ambiguous  | local_definition |                   | 0.5   | instantiates | shop.compat.Timer                            |
+            | shop/compat.py          | 13   | Timer                       | ambiguous  | local_definition |                   | 0.5   | __init__     | shop.compat.Timer.__init__                   |
             | shop/plugins/loader.py  | 15   | start                       | resolved   | import           |                   | 0.95  |              | shop.open_shop                               |
             | shop/plugins/loader.py  | 20   | start                       | resolved   | import           |                   | 0.95  |              | shop.open_shop                               |
             | shop/plugins/loader.py  | 21   | opened.add                  | unresolved | none             | dynamic_attribute | 0.0   |              |                                              |
@@ -121,6 +124,7 @@ async fn imports_name_symbols_in_and_outside_of_the_tree() {
             | shop/catalogue/books.py    | 1    | overload             | external   | 0.95  | PY_EXTERNAL | typing.overload           |
             | shop/catalogue/books.py    | 3    | Item                 | resolved   | 0.95  | PY_SYMBOL   | shop.catalogue.base.Item  |
             | shop/catalogue/books.py    | 4    | total                | resolved   | 0.95  | PY_SYMBOL   | shop.pricing.total        |
+            | shop/compat.py             | 1    | sys                  | external   | 0.95  | PY_EXTERNAL | sys                       |
             | shop/plugins/loader.py     | 1    | shop                 | resolved   | 0.95  | PY_SYMBOL   | shop                      |
             | shop/plugins/loader.py     | 2    | shop.catalogue.books | resolved   | 0.95  | PY_SYMBOL   | shop.catalogue.books      |
             | shop/plugins/loader.py     | 3    | Book                 | resolved   | 0.95  | PY_SYMBOL   | shop.catalogue.books.Book |
@@ -163,6 +167,8 @@ async fn classes_have_bases_and_a_resolution_order() {
             | shop.catalogue.books.Book      | 3        | shop.catalogue.base.Priced     | true     |
             | shop.catalogue.books.Book      | 4        | abc.ABC                        | true     |
             | shop.catalogue.books.Book.Page | 0        | shop.catalogue.books.Book.Page | true     |
+            | shop.compat.Timer              | 0        | shop.compat.Timer              | true     |
+            | shop.compat.Timer              | 0        | shop.compat.Timer              | true     |
             | shop.plugins.loader.Library    | 0        | shop.plugins.loader.Library    | false    |
             | shop.plugins.loader.Library    | 1        | shop.catalogue.books.Book      | false    |
             | shop.plugins.loader.Library    | 2        | shop.catalogue.base.Item       | false    |
@@ -214,6 +220,11 @@ async fn symbols_are_what_has_a_name_of_its_own() {
             | function    | shop.catalogue.books.Book.read               | true        | 1                 |
             | function    | shop.catalogue.books.bundle                  | false       | 1                 |
             | function    | shop.catalogue.books.bundle.<locals>.by_name | false       | 1                 |
+            | module      | shop.compat                                  | false       | 1                 |
+            | class       | shop.compat.Timer                            | false       | 1                 |
+            | class       | shop.compat.Timer                            | false       | 1                 |
+            | function    | shop.compat.Timer.__init__                   | false       | 1                 |
+            | function    | shop.compat.timer                            | false       | 1                 |
             | function    | shop.open_shop                               | false       | 1                 |
             | module      | shop.plugins                                 | false       | 1                 |
             | module      | shop.plugins.loader                          | false       | 1                 |
@@ -246,34 +257,35 @@ async fn edges_of_every_kind_are_there() {
             +--------+-------------------+------------------+------------+-------+
             | linked | CALL              | builtin          | external   | 4     |
             | linked | CALL              | class_attribute  | resolved   | 2     |
+            | linked | CALL              | class_init       | ambiguous  | 1     |
             | linked | CALL              | class_init       | resolved   | 5     |
             | linked | CALL              | import           | ambiguous  | 1     |
             | linked | CALL              | import           | external   | 5     |
             | linked | CALL              | import           | resolved   | 10    |
-            | linked | CALL              | local_definition | ambiguous  | 1     |
+            | linked | CALL              | local_definition | ambiguous  | 3     |
             | linked | CALL              | local_definition | resolved   | 6     |
             | linked | CALL              | star_import      | ambiguous  | 2     |
             | linked | CALL              | star_import      | resolved   | 3     |
             | linked | IMPORTS           | import           | ambiguous  | 2     |
-            | linked | IMPORTS           | import           | external   | 9     |
+            | linked | IMPORTS           | import           | external   | 10    |
             | linked | IMPORTS           | import           | missing    | 2     |
             | linked | IMPORTS           | import           | resolved   | 16    |
             | linked | INHERITS_FROM     | class_base       | external   | 2     |
             | linked | INHERITS_FROM     | class_base       | resolved   | 4     |
-            | local  | ARGUMENT          | syntax           | exact      | 35    |
-            | local  | AST               | syntax           | exact      | 702   |
-            | local  | BINDS             | scope            | exact      | 124   |
+            | local  | ARGUMENT          | syntax           | exact      | 36    |
+            | local  | AST               | syntax           | exact      | 754   |
+            | local  | BINDS             | scope            | exact      | 131   |
             | local  | CAPTURE           | scope            | exact      | 1     |
-            | local  | CONTAINS          | syntax           | exact      | 493   |
-            | local  | DECLARES          | declaration      | exact      | 73    |
+            | local  | CONTAINS          | syntax           | exact      | 530   |
+            | local  | DECLARES          | declaration      | exact      | 80    |
             | local  | PY_DOCUMENTS      | syntax           | exact      | 2     |
-            | local  | PY_EXPORTS        | declaration      | exact      | 43    |
+            | local  | PY_EXPORTS        | declaration      | exact      | 46    |
             | local  | PY_HAS_DIAGNOSTIC | syntax           | exact      | 2     |
-            | local  | PY_SCOPE_PARENT   | scope            | exact      | 34    |
+            | local  | PY_SCOPE_PARENT   | scope            | exact      | 38    |
             | local  | RECEIVER          | syntax           | exact      | 13    |
             | local  | REF               | scope            | free       | 1     |
-            | local  | REF               | scope            | global     | 40    |
-            | local  | REF               | scope            | local      | 39    |
+            | local  | REF               | scope            | global     | 42    |
+            | local  | REF               | scope            | local      | 41    |
             +--------+-------------------+------------------+------------+-------+"#]],
     )
     .await;
@@ -345,43 +357,43 @@ async fn properties_come_from_the_catalogue() {
             +-----------------+------------+------------+-------------------------------------------------------+-----------------------+
             | annotation_id   | int        | 2          |                                                       |                       |
             | asname          | string     | 6          | _round                                                | start                 |
-            | ast_kind        | string     | 91         | ClassDef                                              | alias                 |
+            | ast_kind        | string     | 98         | ClassDef                                              | alias                 |
             | bases           | string     | 5          | Book, nowhere.Base, object                            | start()               |
-            | binding_kind    | string     | 96         | class_attribute                                       | module_attribute      |
-            | callee_shape    | string     | 43         | attribute                                             | subscript             |
-            | callee_text     | string     | 43         | Book                                                  | whole                 |
+            | binding_kind    | string     | 101        | class_attribute                                       | module_attribute      |
+            | callee_shape    | string     | 44         | attribute                                             | subscript             |
+            | callee_text     | string     | 44         | Book                                                  | whole                 |
             | code            | string     | 2          | syntax_error                                          | syntax_error          |
-            | code_hash       | int        | 32         |                                                       |                       |
+            | code_hash       | int        | 36         |                                                       |                       |
             | decorator_count | int        | 5          |                                                       |                       |
             | default_id      | int        | 4          |                                                       |                       |
-            | definition_kind | string     | 43         | class                                                 | module                |
+            | definition_kind | string     | 48         | class                                                 | module                |
             | docstring       | string     | 2          | A shop: what the package offers is defined elsewhere. | Opens a shop.         |
-            | duplicate_index | int        | 3          |                                                       |                       |
-            | encoding        | string     | 9          | utf-8                                                 | utf-8                 |
-            | import_kind     | string     | 28         | from                                                  | import                |
+            | duplicate_index | int        | 4          |                                                       |                       |
+            | encoding        | string     | 10         | utf-8                                                 | utf-8                 |
+            | import_kind     | string     | 29         | from                                                  | import                |
             | imported_name   | string     | 22         | *                                                     | total                 |
             | is_abstract     | bool       | 1          |                                                       |                       |
             | is_annotated    | bool       | 1          |                                                       |                       |
             | is_classmethod  | bool       | 1          |                                                       |                       |
-            | is_method       | bool       | 10         |                                                       |                       |
+            | is_method       | bool       | 11         |                                                       |                       |
             | is_nested       | bool       | 4          |                                                       |                       |
             | is_overload     | bool       | 2          |                                                       |                       |
             | is_package      | bool       | 3          |                                                       |                       |
             | is_star         | bool       | 2          |                                                       |                       |
             | level           | int        | 11         |                                                       |                       |
-            | line_count      | int        | 9          |                                                       |                       |
-            | module          | string     | 25         | abc                                                   | typing                |
-            | module_name     | string     | 9          | broken                                                | shop.pricing          |
-            | parameter_kind  | string     | 28         | positional_only                                       | positional_or_keyword |
+            | line_count      | int        | 10         |                                                       |                       |
+            | module          | string     | 26         | abc                                                   | typing                |
+            | module_name     | string     | 10         | broken                                                | shop.pricing          |
+            | parameter_kind  | string     | 30         | positional_only                                       | positional_or_keyword |
             | parse_reason    | string     | 1          | syntax_error                                          | syntax_error          |
-            | parse_status    | string     | 9          | parsed                                                | partial               |
-            | path            | string     | 9          | broken.py                                             | shop/pricing.py       |
-            | scope_kind      | string     | 43         | class                                                 | module                |
+            | parse_status    | string     | 10         | parsed                                                | partial               |
+            | path            | string     | 10         | broken.py                                             | shop/pricing.py       |
+            | scope_kind      | string     | 48         | class                                                 | module                |
             | severity        | string     | 2          | error                                                 | error                 |
-            | signature       | string     | 24         | ()                                                    | (value)               |
-            | size_bytes      | int        | 9          |                                                       |                       |
+            | signature       | string     | 26         | ()                                                    | (value)               |
+            | size_bytes      | int        | 10         |                                                       |                       |
             | summary         | string     | 2          | A shop: what the package offers is defined elsewhere. | Opens a shop.         |
-            | symbol_kind     | string     | 73         | attribute                                             | parameter             |
+            | symbol_kind     | string     | 80         | attribute                                             | parameter             |
             +-----------------+------------+------------+-------------------------------------------------------+-----------------------+"#]],
     )
     .await;
