@@ -103,7 +103,7 @@ pub const CONTRACTS: &[Contract] = &[
                     ("/payload/calls/resolved", Some(r#""7""#)),
                     ("/payload/colour", Some(r#""red""#)),
                     ("/payload/execution/threads", Some("4294967296")),
-                    ("/payload/outputs/0/version", Some("1.5")),
+                    ("/payload/outputs/0/version", Some("true")),
                     ("/payload/run_id", None),
                 ],
             ),

@@ -11,6 +11,7 @@ use crate::{DigestV1, Payload};
 /// A value and who decided it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "DecidedV1_of_{T}")]
 pub struct DecidedV1<T> {
     /// The value.
     pub value: T,

@@ -70,10 +70,25 @@ fn every_fault_is_told_with_its_place() {
     check(
         &schema,
         &json!({"a/b": -1, "list": ["x", 2], "maybe": 3, "mode": "odd", "more": 1}),
-        &expect![""],
+        &expect![[r#"
+            /a~1b: expected uint32, found -1 (out_of_range)
+            /list/1: expected string, found number 2 (wrong_type)
+            /maybe: expected string, found number 3 (wrong_type)
+            /mode: expected "fast" or "slow", found "odd" (wrong_value)
+            /more: expected a/b or list or maybe or mode, found more (unknown_field)"#]],
     );
-    check(&schema, &json!({}), &expect![""]);
-    check(&schema, &json!([]), &expect![""]);
+    check(
+        &schema,
+        &json!({}),
+        &expect![[r#"
+        /a~1b: expected a value, found nothing (missing_field)
+        /mode: expected a value, found nothing (missing_field)"#]],
+    );
+    check(
+        &schema,
+        &json!([]),
+        &expect!["the artifact: expected object, found array (wrong_type)"],
+    );
 }
 
 /// A place in a document, by the numbers of the fields on the way.
