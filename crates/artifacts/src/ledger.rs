@@ -147,10 +147,10 @@ impl RunLedger {
         at_unix_ms: i64,
         next: impl Fn(&[RunRecord]) -> Result<RunManifestV1, Error>,
     ) -> Result<RunManifestV1, Error> {
-        let mut attempts = Attempts::new();
+        let mut attempts = Attempts::at_appending();
         loop {
             match self.try_event(run_id, at_unix_ms, &next).await {
-                Err(error) if attempts.allow(&error) => {}
+                Err(error) if attempts.allow_append(&error) => {}
                 done => return done,
             }
         }

@@ -100,9 +100,9 @@ impl RunArtifacts {
             (ArtifactTable::ScanArtifacts, self.scan_rows()?),
         ];
         for (table, rows) in &tables {
-            let mut attempts = Attempts::new();
+            let mut attempts = Attempts::at_appending();
             while let Err(error) = self.append(*table, rows, lake, at_unix_ms).await {
-                if !attempts.allow(&error) {
+                if !attempts.allow_append(&error) {
                     return Err(error);
                 }
             }

@@ -16,6 +16,7 @@ use ossature_schema_spec::{
 use ossature_write_pipeline::{EncodePool, Provenance, TableWriter, WriteMode, WriteRequest};
 
 use crate::Error;
+use crate::attempts::Attempts;
 
 /// A table of artifacts. It lies in the lake's folder `_ossature`; rows are added and never changed.
 ///
@@ -148,17 +149,34 @@ impl ArtifactTable {
                 metadata: BTreeMap::new(),
             },
         };
-        Ok(TableWriter::open(request, EncodePool::new(NonZeroUsize::MIN)).await?)
+        let pool = EncodePool::new(NonZeroUsize::MIN);
+        let mut attempts = Attempts::at_opening();
+        loop {
+            let open = TableWriter::open(request.clone(), pool.clone()).await;
+            match open.map_err(Error::from) {
+                Err(error) if attempts.allow_opening(&error) => {}
+                open => return open,
+            }
+        }
     }
 
     /// Runs a query over the table's newest version; no batch where there is no table.
     pub(crate) async fn query(self, lake: &Lake, sql: &str) -> Result<Vec<RecordBatch>, Error> {
         let contract = self.spec()?;
         let location = lake.location(contract.name())?;
-        let dataset = match open_dataset(&contract, &location, None).await {
-            Ok(dataset) => dataset,
-            Err(ossature_registry::Error::NoTable { .. }) => return Ok(Vec::new()),
-            Err(error) => return Err(error.into()),
+        let mut attempts = Attempts::at_opening();
+        let dataset = loop {
+            match open_dataset(&contract, &location, None)
+                .await
+                .map_err(Error::from)
+            {
+                Ok(dataset) => break dataset,
+                Err(Error::Registry(ossature_registry::Error::NoTable { .. })) => {
+                    return Ok(Vec::new());
+                }
+                Err(error) if attempts.allow_opening(&error) => {}
+                Err(error) => return Err(error),
+            }
         };
         let mut catalog = Catalog::new(SessionSpec::default().build()?);
         catalog.register(&dataset)?;
