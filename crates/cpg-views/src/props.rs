@@ -136,11 +136,11 @@ pub(crate) fn violations_sql() -> String {
     let rules: Vec<String> = allowed
         .iter()
         .map(|((key, value_type), values)| {
-            let mut rule = format!("prop_key = '{key}' AND value_type = '{value_type}'");
-            if !values.is_empty() {
-                rule += &format!(" AND value_string IN ('{}')", values.join("', '"));
-            }
-            format!("({rule})")
+            let one_of = match values {
+                [] => String::new(),
+                values => format!(" AND value_string IN ('{}')", values.join("', '")),
+            };
+            format!("(prop_key = '{key}' AND value_type = '{value_type}'{one_of})")
         })
         .collect();
     format!(

@@ -1,5 +1,7 @@
 //! The functions through SQL: published vectors, nulls, encodings, and independence of the order of rows.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails here fails")]
+
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, StringArray, StringViewArray};
@@ -269,7 +271,7 @@ async fn the_registry_is_a_published_list() {
 
 fn table(rows: &[(i64, Option<i64>, String)]) -> RecordBatch {
     let groups = Int64Array::from_iter_values(rows.iter().map(|row| row.0));
-    let places = Int64Array::from_iter(rows.iter().map(|row| row.1));
+    let places: Int64Array = rows.iter().map(|row| row.1).collect();
     let names = StringArray::from_iter_values(rows.iter().map(|row| row.2.as_str()));
     let columns: [(&str, ArrayRef, bool); 3] = [
         ("g", Arc::new(groups), true),

@@ -7,6 +7,7 @@ use datafusion::arrow::buffer::OffsetBuffer;
 use expect_test::{Expect, expect};
 
 use super::{RESOLVE_NAMES, answers};
+use crate::argument::Argument;
 use crate::rows::SortedGroups;
 
 /// A line is `role name [target [path]]`, `-` for an empty target; the line's number is the rank. Queries are
@@ -51,7 +52,7 @@ fn check(program: &str, want: &Expect) {
     let fields = RESOLVE_NAMES
         .arguments
         .iter()
-        .map(|argument| argument.field())
+        .map(Argument::field)
         .collect();
     let groups = SortedGroups {
         offsets: OffsetBuffer::from_lengths([lines.len()]),
