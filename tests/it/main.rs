@@ -1,5 +1,6 @@
 //! End-to-end tests: one binary, a module per promise.
 
 mod fingerprints;
+mod goldens;
 mod guards;
 mod writer;

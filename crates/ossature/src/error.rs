@@ -15,8 +15,6 @@ pub(crate) enum Error {
     Views(#[from] ossature_cpg_views::Error),
     #[error(transparent)]
     Pipeline(#[from] ossature_pipeline::Error),
-    #[error("two names in the source tree have one symbol id: {first} and {second}")]
-    SymbolCollision { first: String, second: String },
     #[error("the query is refused: {reason}")]
     QueryRefused { reason: String },
     #[error("the query cannot be answered")]
@@ -39,7 +37,6 @@ impl Error {
             Self::Extract(error) => error.code(),
             Self::Views(error) => error.code(),
             Self::Pipeline(error) => error.code(),
-            Self::SymbolCollision { .. } => "symbol_collision",
             Self::QueryRefused { .. } => "query_refused",
             Self::Query(_) => "query_failed",
             Self::NoOutputFile => "no_output_file",
@@ -69,17 +66,17 @@ impl Error {
 
     /// 2 for what the caller got wrong, 3 for what a policy refuses, 5 for storage and engines.
     pub(crate) fn exit_code(&self) -> u8 {
+        if let Self::Pipeline(ossature_pipeline::Error::Policy(_)) = self {
+            return 3;
+        }
         match self.code() {
             "query_refused" | "policy_refused" | "protocol_refused" | "contract_changed" => 3,
-            "source_root" | "unreadable_root" | "no_output_file" | "invalid_location"
-            | "query_failed" | "nothing_published" | "no_such_run" => 2,
-            _ if matches!(
-                self,
-                Self::Extract(ossature_python_extract::Error::Root { .. })
-            ) =>
-            {
-                2
-            }
+            "source_root_unreadable"
+            | "no_output_file"
+            | "invalid_location"
+            | "query_failed"
+            | "nothing_published"
+            | "no_such_run" => 2,
             _ => 5,
         }
     }

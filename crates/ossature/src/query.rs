@@ -7,7 +7,8 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::csv::WriterBuilder as CsvWriterBuilder;
 use arrow::datatypes::SchemaRef;
-use arrow::json::ArrayWriter;
+use arrow::json::WriterBuilder as JsonWriterBuilder;
+use arrow::json::writer::JsonArray;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
@@ -156,7 +157,10 @@ async fn render_json(
     mut rows: SendableRecordBatchStream,
     sink: &mut (impl Write + Send),
 ) -> Result<(), Error> {
-    let mut writer = ArrayWriter::new(sink);
+    // Every row has every column.
+    let mut writer = JsonWriterBuilder::new()
+        .with_explicit_nulls(true)
+        .build::<_, JsonArray>(sink);
     while let Some(batch) = next(&mut rows).await? {
         writer.write(&batch).map_err(rendering)?;
     }

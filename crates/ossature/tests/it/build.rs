@@ -1,0 +1,107 @@
+//! What `build` says of a run: scripts rely on it.
+
+use std::collections::BTreeSet;
+
+use expect_test::expect;
+use ossature_cpg_views::{sources, views};
+use ossature_schema_spec::DatasetSpec;
+use ossature_view_graph::{Materialization, View};
+use serde_json::Value;
+
+use crate::program::{Failure, keys, of_outputs};
+use crate::shop::shop;
+
+#[test]
+fn its_json_has_exactly_these_keys() -> Result<(), Failure> {
+    let summary = &shop()?.summary;
+    expect!["calls elapsed_ms files outputs run_id status"].assert_eq(&keys(summary));
+    expect!["listed parsed partial skipped"].assert_eq(&keys(&summary["files"]));
+    expect!["ambiguous external resolved unresolved"].assert_eq(&keys(&summary["calls"]));
+    let outputs = summary["outputs"].as_array().ok_or("no outputs")?;
+    for output in outputs {
+        expect!["bytes content_hash files logical_fingerprint name rows table_uri version"]
+            .assert_eq(&keys(output));
+    }
+    Ok(())
+}
+
+#[test]
+fn it_completes_and_counts_every_file_and_call_once() -> Result<(), Failure> {
+    let shop = shop()?;
+    assert_eq!(shop.summary["status"], "completed");
+    let sum = |part: &str, of: &[&str]| -> u64 {
+        of.iter()
+            .filter_map(|name| shop.summary[part][name].as_u64())
+            .sum()
+    };
+    let listed = sum("files", &["listed"]);
+    assert!(listed > 30);
+    assert_eq!(sum("files", &["parsed", "partial", "skipped"]), listed);
+    assert_eq!(sum("files", &["partial"]), 1);
+    assert_eq!(
+        shop.lake
+            .number("SELECT count(*) AS n FROM extract.files")?,
+        listed
+    );
+    let calls = sum(
+        "calls",
+        &["resolved", "external", "ambiguous", "unresolved"],
+    );
+    assert_eq!(
+        shop.lake
+            .number("SELECT count(*) AS n FROM extract.calls")?,
+        calls
+    );
+    Ok(())
+}
+
+#[test]
+fn its_outputs_are_the_declared_tables_in_order_of_name() -> Result<(), Failure> {
+    let outputs = shop()?.summary["outputs"].as_array().ok_or("no outputs")?;
+    let names: Vec<&str> = outputs
+        .iter()
+        .filter_map(|output| output["name"].as_str())
+        .collect();
+    let (sources, views) = (sources()?, views()?);
+    let tables = views
+        .iter()
+        .filter(|view| view.materialization() == Materialization::Table)
+        .map(View::name);
+    let declared: BTreeSet<&str> = sources
+        .iter()
+        .map(DatasetSpec::name)
+        .chain(tables)
+        .map(|name| name.as_str())
+        .collect();
+    assert_eq!(names, declared.into_iter().collect::<Vec<_>>());
+    Ok(())
+}
+
+#[test]
+fn what_it_says_of_a_table_is_what_lies_in_the_lake() -> Result<(), Failure> {
+    let shop = shop()?;
+    let counts: Vec<String> = of_outputs(&shop.summary, "rows")
+        .keys()
+        .map(|name| format!("SELECT '{name}' AS name, count(*) AS rows FROM {name}"))
+        .collect();
+    let counted = shop.lake.query(&counts.join(" UNION ALL "))?;
+    let said = of_outputs(&shop.summary, "rows");
+    assert_eq!(counted.len(), said.len());
+    for row in &counted {
+        let name = row["name"].as_str().unwrap_or_default();
+        assert_eq!(said.get(name), Some(&&row["rows"]), "{name}");
+    }
+    for (name, uri) in of_outputs(&shop.summary, "table_uri") {
+        let folder = shop.lake.path().join(name.replace('.', "/"));
+        assert_eq!(
+            uri.as_str().map(|uri| uri.trim_end_matches('/')),
+            folder.to_str()
+        );
+    }
+    let planned = of_outputs(&shop.summary, "logical_fingerprint");
+    for (name, fingerprint) in planned {
+        let is_source = name.starts_with("extract.");
+        assert_eq!(fingerprint == &Value::Null, is_source, "{name}");
+    }
+    Ok(())
+}

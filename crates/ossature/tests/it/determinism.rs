@@ -1,0 +1,65 @@
+//! Deterministic by construction: other folders, other thread counts, other processes, the same bytes.
+
+use serde_json::Value;
+
+use crate::program::{Failure, Lake, of_outputs};
+use crate::shop::{Tree, shop};
+
+#[test]
+fn bytes_and_fingerprints_do_not_depend_on_threads_folders_or_processes() -> Result<(), Failure> {
+    let shop = shop()?;
+    let tree = Tree::of_the_shop()?;
+    let lake = Lake::new()?;
+    let first = lake.build(tree.root(), 1)?;
+    for column in [
+        "content_hash",
+        "logical_fingerprint",
+        "rows",
+        "bytes",
+        "files",
+    ] {
+        assert_eq!(
+            of_outputs(&first, column),
+            of_outputs(&shop.summary, column),
+            "{column}"
+        );
+    }
+    let (ours, theirs) = (lake.data_files()?, shop.lake.data_files()?);
+    let files = of_outputs(&first, "files").into_values();
+    assert_eq!(
+        ours.len() as u64,
+        files.filter_map(Value::as_u64).sum::<u64>()
+    );
+    assert_eq!(
+        ours.keys().collect::<Vec<_>>(),
+        theirs.keys().collect::<Vec<_>>()
+    );
+    for (path, bytes) in &ours {
+        assert!(theirs.get(path) == Some(bytes), "{}", path.display());
+    }
+
+    // The same tree again commits nothing.
+    let second = lake.build(tree.root(), 2)?;
+    for column in ["version", "content_hash", "logical_fingerprint"] {
+        assert_eq!(
+            of_outputs(&second, column),
+            of_outputs(&first, column),
+            "{column}"
+        );
+    }
+    assert!(lake.data_files()? == ours);
+    assert_ne!(second["run_id"], first["run_id"]);
+    assert_eq!(lake.runs()?.len(), 2);
+
+    // A change is seen, and tables that do not depend on it keep their versions.
+    tree.write("main.py", "import shop as s\n")?;
+    let third = lake.build(tree.root(), 2)?;
+    let changed: Vec<&str> = of_outputs(&third, "version")
+        .into_iter()
+        .filter(|(name, version)| of_outputs(&second, "version").get(name) != Some(version))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(changed.contains(&"cpg.cpg_nodes"), "{changed:?}");
+    assert!(!changed.contains(&"extract.docstrings"), "{changed:?}");
+    Ok(())
+}

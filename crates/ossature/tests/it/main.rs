@@ -1,0 +1,12 @@
+//! The program as its users meet it: a process with arguments, a source tree, a lake, and an exit code.
+
+mod build;
+mod determinism;
+mod exit_codes;
+mod hostile;
+mod integrity;
+mod killed;
+mod program;
+mod query;
+mod runs;
+mod shop;

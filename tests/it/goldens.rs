@@ -1,0 +1,206 @@
+//! Goldens: the schedule, and the plan and identity of every view over tables without rows.
+//!
+//! A change of a query, of the engine's optimizer or of what enters a fingerprint shows here as a difference of text.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use expect_test::expect_file;
+use ossature_artifacts::{ExecutionProfileV1, RunOptionsV1, RunStart};
+use ossature_cpg_views::{sources, views};
+use ossature_delta_policy::TablePolicy;
+use ossature_lineage::PlanBundle;
+use ossature_pipeline::{Run, RunRequest};
+use ossature_python_extract::{Dataset, ExtractOptions, ScanOptions, extract, list_sources};
+use ossature_registry::SessionSpec;
+use ossature_tests::{Failure, TemporaryLake};
+use ossature_udfs::snapshot;
+use ossature_view_graph::{Materialization, View, ViewGraph, plan_view};
+
+fn goldens() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("goldens")
+}
+
+fn graph() -> Result<ViewGraph, Failure> {
+    Ok(ViewGraph::try_new(sources()?, views()?)?)
+}
+
+/// What is compared: file name and text.
+type Texts = BTreeMap<String, String>;
+
+fn schedule(graph: &ViewGraph) -> String {
+    let steps = graph.schedule();
+    steps.iter().map(|step| format!("{step}\n")).collect()
+}
+
+/// The batches of a source tree.
+fn facts_of(root: &Path) -> Result<Vec<(Dataset, RecordBatch)>, Failure> {
+    let listing = list_sources(root, &ScanOptions::everything())?;
+    let mut batches = Vec::new();
+    let options = ExtractOptions::with_threads(NonZeroUsize::MIN);
+    extract(&listing, &options, |dataset, batch| {
+        batches.push((dataset, batch));
+        ControlFlow::Continue(())
+    })?;
+    Ok(batches)
+}
+
+/// A run whose views are computed, over these rows of the sources.
+async fn run(
+    lake: &TemporaryLake,
+    threads: usize,
+    rows: &[(Dataset, RecordBatch)],
+) -> Result<Run, Failure> {
+    let session = SessionSpec {
+        threads: NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN),
+        ..SessionSpec::default()
+    };
+    let start = RunStart {
+        run_id: "golden".to_owned(),
+        parent_run_id: None,
+        source: None,
+        code_version: "0.0.0".to_owned(),
+        engine_versions: BTreeMap::new(),
+        environment: None,
+        options: RunOptionsV1 {
+            python_version: "3.14".to_owned(),
+            max_file_bytes: 8 << 20,
+        },
+        execution: ExecutionProfileV1 {
+            threads: u32::try_from(threads)?,
+            memory_bytes_max: session.memory_bytes_max as u64,
+            batch_rows: u32::try_from(session.batch_rows)?,
+        },
+        started_at_unix_ms: 0,
+    };
+    let mut run = Run::begin(RunRequest {
+        lake: lake.lake.clone(),
+        start,
+        graph: graph()?,
+        policy: |_| TablePolicy::default(),
+        session,
+        observer: Arc::new(|_| {}),
+    })
+    .await?;
+    let mut writers = run.source_writers().await?;
+    for (dataset, batch) in rows {
+        writers.push(dataset.spec()?.name(), batch).await?;
+    }
+    run.finish_sources(writers).await?;
+    run.compute_views().await?;
+    Ok(run)
+}
+
+async fn bundle(run: &Run, view: &View) -> Result<PlanBundle, Failure> {
+    let functions = snapshot()
+        .entries
+        .into_iter()
+        .map(|entry| (entry.name.to_owned(), entry.version.to_string()))
+        .collect();
+    let (state, plan) = plan_view(run.catalog().session(), view).await?.into_parts();
+    let plan = state.optimize(&plan)?;
+    Ok(PlanBundle::try_new(
+        &plan,
+        &state,
+        run.catalog().pins(),
+        &functions,
+    )?)
+}
+
+/// A plan and what it depends on, without anything that comes from the rows.
+fn render_plan(bundle: &PlanBundle) -> String {
+    let inputs: Vec<&str> = bundle.facts().inputs().collect();
+    let functions: Vec<String> = bundle
+        .functions()
+        .iter()
+        .map(|(name, version)| format!("{name}@{version}"))
+        .collect();
+    format!(
+        "encoding: {}\nreads: {}\ncalls: {}\n\n{}\n",
+        bundle.canonical().encoding(),
+        inputs.join(", "),
+        functions.join(", "),
+        bundle.text()
+    )
+}
+
+/// One text for each view that is a table.
+async fn render(run: &Run, with: impl Fn(&PlanBundle) -> String) -> Result<Texts, Failure> {
+    let mut texts = Texts::new();
+    for view in views()? {
+        if view.materialization() == Materialization::Table {
+            let bundle = bundle(run, &view).await?;
+            texts.insert(format!("{}.txt", view.name()), with(&bundle));
+        }
+    }
+    Ok(texts)
+}
+
+fn with_fingerprint(bundle: &PlanBundle) -> String {
+    format!(
+        "fingerprint: {}\n{}",
+        bundle.fingerprint(),
+        render_plan(bundle)
+    )
+}
+
+async fn rendered() -> Result<Texts, Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let run = run(&lake, 1, &[]).await?;
+    let mut texts = render(&run, with_fingerprint).await?;
+    assert!(
+        texts == render(&run, with_fingerprint).await?,
+        "planning again in one session gives the same"
+    );
+    texts.insert("schedule.txt".to_owned(), schedule(&graph()?));
+    Ok(texts)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plans_and_their_identities_are_as_they_were() -> Result<(), Failure> {
+    let texts = rendered().await?;
+    for (name, text) in &texts {
+        expect_file![goldens().join(name)].assert_eq(text);
+    }
+    let stored: BTreeSet<String> = std::fs::read_dir(goldens())?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<_, std::io::Error>>()?;
+    let orphans: Vec<&String> = stored
+        .iter()
+        .filter(|name| !texts.contains_key(*name))
+        .collect();
+    assert!(
+        orphans.is_empty(),
+        "no view is rendered into {orphans:?}; delete them"
+    );
+    Ok(())
+}
+
+/// Neither rows, nor threads, nor where the lake lies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plans_do_not_depend_on_rows() -> Result<(), Failure> {
+    let (empty, filled) = (TemporaryLake::try_new()?, TemporaryLake::try_new()?);
+    let shop = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/cpg-views/tests/trees/shop");
+    let facts = facts_of(&shop)?;
+    assert!(facts.len() > 10);
+    let empty = run(&empty, 1, &[]).await?;
+    let filled = run(&filled, 2, &facts).await?;
+    let (one, other) = (
+        render(&empty, render_plan).await?,
+        render(&filled, render_plan).await?,
+    );
+    for (name, text) in &one {
+        assert_eq!(Some(text), other.get(name), "{name}");
+    }
+    // Their identities do.
+    let (one, other) = (
+        render(&empty, with_fingerprint).await?,
+        render(&filled, with_fingerprint).await?,
+    );
+    assert!(one.iter().all(|(name, text)| other.get(name) != Some(text)));
+    Ok(())
+}
