@@ -14,24 +14,23 @@ WITH found AS (
     GROUP BY queries.node_id, meanings.symbol_id
 ),
 counted AS (
-    SELECT node_id, CAST(count(*) AS INT) AS candidate_count FROM found GROUP BY node_id
+    SELECT *, CAST(count(*) OVER (PARTITION BY node_id) AS INT) AS candidate_count FROM found
 )
 SELECT
-    found.node_id,
-    found.symbol_id,
-    found.symbol_kind,
-    found.qualified_name,
+    node_id,
+    symbol_id,
+    symbol_kind,
+    qualified_name,
     CASE
-        WHEN counted.candidate_count > 1 OR found.is_reassigned THEN 'ambiguous'
-        WHEN found.symbol_kind = 'external' THEN 'external'
+        WHEN candidate_count > 1 OR is_reassigned THEN 'ambiguous'
+        WHEN symbol_kind = 'external' THEN 'external'
         ELSE 'resolved'
     END AS status,
-    found.method,
+    method,
     CASE
-        WHEN found.is_reassigned THEN 0.5
-        WHEN found.method = 'local_definition' THEN 1.0
+        WHEN is_reassigned THEN 0.5
+        WHEN method = 'local_definition' THEN 1.0
         ELSE 0.95
-    END / counted.candidate_count AS confidence,
-    counted.candidate_count
-FROM found
-JOIN counted ON counted.node_id = found.node_id
+    END / candidate_count AS confidence,
+    candidate_count
+FROM counted

@@ -7,18 +7,17 @@ WITH found AS (
     WHERE queries.asker = 'import'
 ),
 counted AS (
-    SELECT node_id, CAST(count(*) AS INT) AS candidate_count FROM found GROUP BY node_id
+    SELECT *, CAST(count(*) OVER (PARTITION BY node_id) AS INT) AS candidate_count FROM found
 )
 SELECT
-    found.node_id,
-    found.symbol_id,
-    found.symbol_kind,
-    found.qualified_name,
+    node_id,
+    symbol_id,
+    symbol_kind,
+    qualified_name,
     CASE
-        WHEN counted.candidate_count > 1 THEN 'ambiguous'
-        WHEN found.status IN ('external', 'missing') THEN found.status
+        WHEN candidate_count > 1 THEN 'ambiguous'
+        WHEN status IN ('external', 'missing') THEN status
         ELSE 'resolved'
     END AS status,
-    counted.candidate_count
-FROM found
-JOIN counted ON counted.node_id = found.node_id
+    candidate_count
+FROM counted
