@@ -47,12 +47,11 @@ impl PublishedRun {
                 .sources()
                 .find(|source| *source.name() == name)
                 .or_else(|| graph.view(&name).map(ossature_view_graph::View::contract));
-            let dataset = match declared {
-                Some(contract) => open_dataset(contract, &location, version).await?,
-                None => {
-                    let contract = stored_contract(&name, lake, version).await?;
-                    open_dataset(&contract, &location, version).await?
-                }
+            let dataset = if let Some(contract) = declared {
+                open_dataset(contract, &location, version).await?
+            } else {
+                let contract = stored_contract(&name, lake, version).await?;
+                open_dataset(&contract, &location, version).await?
             };
             catalog.register(&dataset)?;
         }
