@@ -39,7 +39,7 @@ fn bench(criterion: &mut Criterion) -> Result<(), Failure> {
     };
     assert_eq!(bundle(&plan)?, bundle(&plan)?);
     criterion.bench_function("fingerprint", |bencher| {
-        bencher.iter(|| bundle(black_box(&plan)))
+        bencher.iter(|| bundle(black_box(&plan)));
     });
     Ok(())
 }

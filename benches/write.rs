@@ -31,7 +31,7 @@ fn batch(begin: i64) -> Result<RecordBatch, Failure> {
     let rows = begin..(begin + BATCH_ROWS).min(ROWS);
     let node = |row: i64| {
         let (file, ordinal) = (row / 4096, row / 4 % 1024);
-        (file * 7919) << 22 | ordinal
+        ((file * 7919) << 22) | ordinal
     };
     let position = |row: i64| i32::try_from(row % 4).unwrap_or_default();
     // Scattered, and the same in each run.

@@ -33,8 +33,9 @@ fn graph() -> Result<ViewGraph, Failure> {
 type Texts = BTreeMap<String, String>;
 
 fn schedule(graph: &ViewGraph) -> String {
-    let steps = graph.schedule();
-    steps.iter().map(|step| format!("{step}\n")).collect()
+    let steps = graph.schedule().into_iter();
+    let lines: Vec<String> = steps.map(|step| step.to_string()).collect();
+    lines.join("\n") + "\n"
 }
 
 /// The batches of a source tree.

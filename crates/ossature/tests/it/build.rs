@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use expect_test::expect;
 use ossature_cpg_views::{sources, views};
-use ossature_schema_spec::DatasetSpec;
+use ossature_schema_spec::{DatasetName, DatasetSpec};
 use ossature_view_graph::{Materialization, View};
 use serde_json::Value;
 
@@ -71,7 +71,7 @@ fn its_outputs_are_the_declared_tables_in_order_of_name() -> Result<(), Failure>
         .iter()
         .map(DatasetSpec::name)
         .chain(tables)
-        .map(|name| name.as_str())
+        .map(DatasetName::as_str)
         .collect();
     assert_eq!(names, declared.into_iter().collect::<Vec<_>>());
     Ok(())
