@@ -177,7 +177,8 @@ impl ViewGraph {
     /// Plans every view against the contracts of what it reads, without opening a table, and compares what it would
     /// return with its own contract.
     ///
-    /// `session` has the catalog and the functions that the queries name; its tables are left as they are.
+    /// `session` has the catalog and the functions that the queries name, and none of the tables: empty ones are registered
+    /// in their place.
     ///
     /// **Errors**: [`Error::Unplannable`], [`Error::ContractDiffers`], of all views at once.
     pub async fn validate(&self, session: &SessionContext) -> Result<(), Vec<Error>> {

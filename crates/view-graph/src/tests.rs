@@ -112,8 +112,8 @@ fn names_are_unique() {
     );
 }
 
-#[tokio::test]
-async fn a_view_returns_what_it_declares() {
+/// A session that has the schemas, and no table in them.
+async fn session() -> datafusion::prelude::SessionContext {
     let config =
         datafusion::prelude::SessionConfig::new().with_default_catalog_and_schema("l", "cpg");
     let session = datafusion::prelude::SessionContext::new_with_config(config);
@@ -121,8 +121,13 @@ async fn a_view_returns_what_it_declares() {
         let sql = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
         session.sql(&sql).await.unwrap();
     }
+    session
+}
+
+#[tokio::test]
+async fn a_view_returns_what_it_declares() {
     let good = graph(&[("cpg.a", "SELECT id FROM extract.nodes")]).unwrap();
-    assert!(good.validate(&session).await.is_ok());
+    assert!(good.validate(&session().await).await.is_ok());
     for (sql, want) in [
         (
             "SELECT CAST(id AS VARCHAR) AS id FROM extract.nodes",
@@ -136,7 +141,7 @@ async fn a_view_returns_what_it_declares() {
         ("SELECT missing FROM extract.nodes", "unplannable_view"),
     ] {
         let bad = graph(&[("cpg.b", sql)]).unwrap();
-        let errors = bad.validate(&session).await.unwrap_err();
+        let errors = bad.validate(&session().await).await.unwrap_err();
         assert_eq!(errors[0].code(), want, "{sql}");
     }
 }
