@@ -5,7 +5,7 @@ use ossature_view_graph::View;
 
 use crate::column::{node, required};
 
-/// Both directions.
+/// Both directions. The buckets of a node leave its list in their order, so that sorting by the node is enough.
 pub(crate) fn views() -> Result<Vec<View>, Error> {
     Ok(vec![
         View::table(
@@ -15,7 +15,8 @@ pub(crate) fn views() -> Result<Vec<View>, Error> {
                 "dst_node_id",
             )?,
             include_str!("views/cpg_edges_by_src.sql"),
-        ),
+        )
+        .sorted_by_first(1),
         View::table(
             adjacency(
                 "cpg.cpg_edges_by_dst",
@@ -23,7 +24,8 @@ pub(crate) fn views() -> Result<Vec<View>, Error> {
                 "src_node_id",
             )?,
             include_str!("views/cpg_edges_by_dst.sql"),
-        ),
+        )
+        .sorted_by_first(1),
     ])
 }
 

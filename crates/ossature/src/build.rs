@@ -26,6 +26,7 @@ use tokio::sync::mpsc;
 use crate::cli::{BuildArguments, Format};
 use crate::error::Error;
 use crate::graph::graph;
+use crate::interrupt::Signals;
 use crate::output::{print, print_json, table};
 use crate::progress::Progress;
 
@@ -57,16 +58,30 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
         observer: Arc::new(move |event| observer.observe(&event)),
         lake: lake.clone(),
     };
+    let mut signals = Signals::listen().map_err(|source| Error::Runtime { source })?;
     let mut run = Run::begin(request).await?;
-    let done = fill(&mut run, listing, &arguments).await;
+    // What is under way is dropped at a signal, so that nothing is committed after it but the end of the run.
+    let done = tokio::select! {
+        biased;
+        interrupt = signals.next() => Err(Error::Interrupted(interrupt)),
+        done = fill(&mut run, listing, &arguments) => done,
+    };
     progress.finish();
     let manifest = match done {
         Ok(Counted { files, calls }) => {
             run.publish(now_unix_ms(), Some(files), Some(calls)).await?
         }
         Err(error) => {
-            if let Error::Pipeline(reason) = &error {
-                run.fail(now_unix_ms(), reason).await?;
+            // Whoever asks a second time does not want to wait for the record either.
+            tokio::select! {
+                biased;
+                _ = signals.next() => {}
+                recorded = run.fail(now_unix_ms(), error.code(), &error) => {
+                    if let Err(unrecorded) = recorded {
+                        let reason = ossature_pipeline::describe(&unrecorded);
+                        tracing::warn!(reason, "the failure of the run could not be recorded");
+                    }
+                }
             }
             return Err(error);
         }

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use datafusion::error::DataFusionError;
 use miette::Diagnostic;
+use ossature_pipeline::own_words;
+
+use crate::interrupt::Interrupt;
 
 /// What goes wrong.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +30,8 @@ pub(crate) enum Error {
     Output { source: io::Error },
     #[error("the result cannot be rendered")]
     Render(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("interrupted by {0}")]
+    Interrupted(Interrupt),
     #[error("the runtime cannot be started")]
     Runtime { source: io::Error },
 }
@@ -43,6 +48,7 @@ impl Error {
             Self::OutputFile { .. } => "output_failed",
             Self::Output { .. } => "stdout_failed",
             Self::Render(_) => "render_failed",
+            Self::Interrupted(_) => "interrupted",
             Self::Runtime { .. } => "runtime_failed",
         }
     }
@@ -59,13 +65,20 @@ impl Error {
                 "`SHOW TABLES` lists the tables, `DESCRIBE cpg_nodes` the columns of one"
                     .to_owned(),
             ),
+            Self::Interrupted(_) => {
+                Some("nothing was published; the run before is still what readers see".to_owned())
+            }
             Self::NoOutputFile => Some("name the file with `--output FILE`".to_owned()),
             _ => None,
         }
     }
 
-    /// 2 for what the caller got wrong, 3 for what a policy refuses, 5 for storage and engines.
+    /// 2 for what the caller got wrong, 3 for what a policy refuses, 5 for storage and engines; after a signal what
+    /// shells expect of it.
     pub(crate) fn exit_code(&self) -> u8 {
+        if let Self::Interrupted(interrupt) = self {
+            return interrupt.exit_code();
+        }
         if let Self::Pipeline(ossature_pipeline::Error::Policy(_)) = self {
             return 3;
         }
@@ -106,11 +119,11 @@ struct Cause {
 
 impl Report {
     fn of(error: Error) -> Self {
-        let mut said = error.to_string();
+        let mut said = own_words(&error);
         let mut texts = Vec::new();
         let mut source = std::error::Error::source(&error);
         while let Some(cause) = source {
-            let text = cause.to_string();
+            let text = own_words(cause);
             if !said.contains(&text) {
                 said.clone_from(&text);
                 texts.push(escape_control(&text));
@@ -144,7 +157,7 @@ impl std::error::Error for Cause {
 
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&escape_control(&self.error.to_string()))
+        f.write_str(&escape_control(&own_words(&self.error)))
     }
 }
 

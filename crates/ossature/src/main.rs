@@ -4,6 +4,7 @@ mod build;
 mod cli;
 mod error;
 mod graph;
+mod interrupt;
 mod output;
 mod progress;
 mod query;

@@ -108,10 +108,10 @@ impl From<ossature_artifacts::Error> for Error {
 
 /// An error with everything that caused it, in one line.
 pub fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
+    let mut text = own_words(error);
     let mut cause = error.source();
     while let Some(inner) = cause {
-        let inner_text = inner.to_string();
+        let inner_text = own_words(inner);
         // Transparent variants repeat the text of what they wrap.
         if !text.ends_with(&inner_text) {
             text = format!("{text}: {inner_text}");
@@ -119,4 +119,50 @@ pub fn describe(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+/// The text of one error without a backtrace, which engines append when the environment asks for one: it names places
+/// of the machine that built the program, and differs from build to build.
+pub fn own_words(error: &dyn std::error::Error) -> String {
+    let text = error.to_string();
+    let is_frame = |line: &str| {
+        let line = line.trim_start();
+        let digits = line.trim_start_matches(|char: char| char.is_ascii_digit());
+        digits.len() < line.len() && digits.starts_with(": ")
+            || line.starts_with("at /")
+            || line.starts_with("at ./")
+            || matches!(line.trim_end(), "backtrace:" | "stack backtrace:")
+            || line.starts_with("backtrace: ")
+    };
+    let lines: Vec<&str> = text.lines().take_while(|line| !is_frame(line)).collect();
+    if lines.is_empty() {
+        return text;
+    }
+    lines.join("\n").trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Said(&'static str);
+
+    #[test]
+    fn backtraces_are_left_out() {
+        let words = |text| own_words(&Said(text));
+        assert_eq!(
+            words("no table\n\nbacktrace:    0: std::backtrace::create\n   1: main"),
+            "no table"
+        );
+        assert_eq!(
+            words("no table\n   0: core::ops\n             at /rustc/x.rs:5"),
+            "no table"
+        );
+        assert_eq!(
+            words("line 3: bad\nwanted: good"),
+            "line 3: bad\nwanted: good"
+        );
+    }
 }

@@ -77,7 +77,7 @@ mod published;
 mod run;
 mod sources;
 
-pub use error::{Error, describe};
+pub use error::{Error, describe, own_words};
 pub use event::{Event, Observer};
 pub use published::PublishedRun;
 pub use run::{Run, RunRequest};

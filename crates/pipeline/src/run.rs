@@ -271,18 +271,24 @@ impl Run {
             .await?)
     }
 
-    /// Writes down why the run failed. What was recorded until then is stored as well.
+    /// Writes down why the run failed: an error of the pipeline, or of whoever drives it, under its stable code. What was
+    /// recorded until then is stored as well.
     ///
     /// **Errors**: [`Error::Records`].
-    pub async fn fail(self, ended_at_unix_ms: i64, error: &Error) -> Result<RunManifestV1, Error> {
+    pub async fn fail(
+        self,
+        ended_at_unix_ms: i64,
+        code: &str,
+        reason: &dyn std::error::Error,
+    ) -> Result<RunManifestV1, Error> {
         self.artifacts
             .store(&self.request.lake, ended_at_unix_ms)
             .await?;
-        let message = crate::describe(error);
+        let message = crate::describe(reason);
         let run_id = &self.manifest.run_id;
         Ok(self
             .ledger
-            .fail(run_id, ended_at_unix_ms, error.code(), &message)
+            .fail(run_id, ended_at_unix_ms, code, &message)
             .await?)
     }
 }

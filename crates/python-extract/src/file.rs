@@ -78,7 +78,7 @@ fn parsed_file(
         sha256: Some(source.sha256.clone()),
         size_bytes: length(source.bytes.len()),
         encoding: Some(decoded.encoding.as_str().into()),
-        line_count: Some(lines.count()),
+        line_count: Some(lines.count(text)),
         status: if has_errors { "partial" } else { "parsed" },
         reason: has_errors.then_some(Reason::SyntaxError.as_str()),
         node_count: number(rows.tree.nodes().len()),
@@ -115,7 +115,7 @@ fn skip(
             |source| length(source.bytes.len()),
         ),
         encoding: decoded.map(|decoded| decoded.encoding.as_str().into()),
-        line_count: decoded.map(|decoded| Lines::of(&decoded.text).count()),
+        line_count: decoded.map(|decoded| Lines::of(&decoded.text).count(&decoded.text)),
         status: "skipped",
         reason: Some(reason.as_str()),
         node_count: number(tree.nodes().len()),
@@ -247,8 +247,13 @@ impl Lines {
         }
     }
 
-    fn count(&self) -> i32 {
-        number(self.index.line_count())
+    /// Lines of the text; a line feed at the very end begins no further one.
+    fn count(&self, text: &str) -> i32 {
+        let starts = self.index.line_starts();
+        let empty = starts
+            .last()
+            .is_some_and(|last| last.to_usize() == text.len());
+        number(starts.len() - usize::from(empty))
     }
 
     /// The line of an offset, from 1.

@@ -33,6 +33,7 @@ mod foreign;
 mod guard;
 mod location;
 mod open;
+mod physical;
 mod scan;
 mod session;
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use deltalake_core::logstore::logstore_factories;
 use ossature_schema_spec::DatasetName;
 use url::Url;
 
@@ -43,7 +44,12 @@ impl Lake {
     /// **Errors**: [`Error::InvalidLocation`].
     pub fn try_new(location: &str) -> Result<Self, Error> {
         let refuse = |reason: String| Error::InvalidLocation {
-            found: location.to_owned(),
+            // What cannot be parsed is shown as it came, unless it could hold a password.
+            found: match Url::parse(location) {
+                Ok(url) if url.has_host() => TableLocation(url).to_string(),
+                _ if location.contains('@') => "the location".to_owned(),
+                _ => location.to_owned(),
+            },
             reason,
         };
         let mut url = if location.contains("://") {
@@ -58,6 +64,8 @@ impl Lake {
             let folder = format!("{}/", url.path());
             url.set_path(&folder);
         }
+        check_scheme(&url).map_err(refuse)?;
+        check_folder(&url).map_err(refuse)?;
         Ok(Self(url))
     }
 
@@ -97,6 +105,38 @@ impl std::fmt::Display for Lake {
     }
 }
 
+/// There is a store for the scheme: this process knows those that were registered with delta-rs.
+fn check_scheme(url: &Url) -> Result<(), String> {
+    let mut known: Vec<String> = logstore_factories()
+        .iter()
+        .map(|factory| factory.key().scheme().to_owned())
+        .collect();
+    if known.iter().any(|scheme| scheme == url.scheme()) {
+        return Ok(());
+    }
+    known.sort_unstable();
+    known.dedup();
+    Err(format!(
+        "there is no store for `{}`, only for: {}",
+        url.scheme(),
+        known.join(", ")
+    ))
+}
+
+/// A local lake and everything above it are folders, or not there yet.
+fn check_folder(url: &Url) -> Result<(), String> {
+    let Ok(path) = url.to_file_path() else {
+        return Ok(());
+    };
+    let not_a_folder = path
+        .ancestors()
+        .find(|path| path.metadata().is_ok_and(|found| !found.is_dir()));
+    match not_a_folder {
+        Some(file) => Err(format!("`{}` is not a folder", file.display())),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,7 +157,20 @@ mod tests {
 
     #[test]
     fn secrets_in_a_url_are_not_shown() {
-        let lake = Lake::try_new("s3://key:secret@bucket/lake?sig=secret").unwrap();
+        let url = "s3://key:secret@bucket/lake/?sig=secret";
+        let lake = Lake(Url::parse(url).unwrap());
         assert_eq!(lake.to_string(), "s3://bucket/lake/");
+        let refused = Lake::try_new(url).unwrap_err().to_string();
+        assert!(!refused.contains("secret"), "{refused}");
+        assert!(refused.contains("there is no store for `s3`, only for: file, memory"));
+    }
+
+    #[test]
+    fn a_lake_is_a_folder() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        for location in [file.to_owned(), format!("{file}/lake")] {
+            let refused = Lake::try_new(&location).unwrap_err().to_string();
+            assert!(refused.contains("Cargo.toml` is not a folder"), "{refused}");
+        }
     }
 }

@@ -56,6 +56,10 @@ impl SessionSpec {
         // Declared and computed text have one Arrow type, so that schemas can be compared.
         options.sql_parser.map_string_types_to_utf8view = false;
         options.execution.time_zone = Some("+00:00".to_owned());
+        // Files are cut by data and read whole: halves of a file have the same bounds, and an exchange that only
+        // spreads rows costs more than it brings, and loses what is known of their order.
+        options.optimizer.repartition_file_scans = false;
+        options.optimizer.enable_round_robin_repartition = false;
         // The default reservation alone (10 MB a partition) exhausts small pools before a sort begins.
         options.execution.sort_spill_reservation_bytes = 1 << 20;
 
@@ -68,6 +72,7 @@ impl SessionSpec {
             .with_config(config)
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_physical_optimizer_rules(crate::physical::rules())
             .build();
         let catalog = MemoryCatalogProvider::new();
         for schema in SCHEMAS {

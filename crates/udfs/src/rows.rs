@@ -95,6 +95,14 @@ impl GroupedRows {
         let rows = self.concatenated()?;
         let (offsets, mut order) = self.rows_by_group(emitted);
         let compare = row_comparator(&rows)?;
+        if self.are_sorted(&offsets, &compare) {
+            let finished = rows.slice(0, offsets[emitted]);
+            self.keep_after(emitted, &rows)?;
+            return Ok(SortedGroups {
+                offsets: lengths_to_offsets(&offsets),
+                rows: finished,
+            });
+        }
         for bounds in offsets.windows(2) {
             let group = &mut order[bounds[0]..bounds[1]];
             if group.len() > 1 {
@@ -103,11 +111,23 @@ impl GroupedRows {
         }
         let finished = select(&rows, order)?;
         self.keep_after(emitted, &rows)?;
-        let offsets = OffsetBuffer::from_lengths(offsets.windows(2).map(|b| b[1] - b[0]));
         Ok(SortedGroups {
-            offsets,
+            offsets: lengths_to_offsets(&offsets),
             rows: finished,
         })
+    }
+
+    /// Whether the rows arrived group by group and sorted inside of groups, so that none of them has to move.
+    fn are_sorted(&self, offsets: &[usize], compare: impl Fn(usize, usize) -> Ordering) -> bool {
+        let rows = offsets.last().copied().unwrap_or_default();
+        let emitted = &self.groups[..rows];
+        emitted.is_sorted()
+            && emitted
+                .last()
+                .is_none_or(|last| (*last as usize) + 1 < offsets.len())
+            && offsets
+                .windows(2)
+                .all(|group| (group[0] + 1..group[1]).all(|row| compare(row - 1, row).is_le()))
     }
 
     /// Takes all groups out.
@@ -172,6 +192,10 @@ impl GroupedRows {
         }
         Ok(())
     }
+}
+
+fn lengths_to_offsets(offsets: &[usize]) -> OffsetBuffer<i32> {
+    OffsetBuffer::from_lengths(offsets.windows(2).map(|group| group[1] - group[0]))
 }
 
 fn index(offset: i32) -> usize {

@@ -242,8 +242,7 @@ pub async fn plan_view(session: &SessionContext, view: &View) -> Result<DataFram
         });
     }
     let order: Vec<_> = view
-        .contract()
-        .order()
+        .sort_keys()
         .iter()
         .map(|key| datafusion::logical_expr::ident(key.column.as_str()).sort(!key.descending, true))
         .collect();

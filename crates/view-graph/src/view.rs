@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use ossature_schema_spec::{DatasetName, DatasetSpec};
+use ossature_schema_spec::{DatasetName, DatasetSpec, SortKey};
 
 /// What becomes of a view's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,6 +31,8 @@ pub struct View {
     contract: DatasetSpec,
     sql: Cow<'static, str>,
     materialization: Materialization,
+    /// Leading columns of the contract's order that are sorted by; all when absent.
+    sorted_columns: Option<usize>,
 }
 
 impl View {
@@ -40,6 +42,7 @@ impl View {
             contract,
             sql: sql.into(),
             materialization: Materialization::Table,
+            sorted_columns: None,
         }
     }
 
@@ -49,7 +52,26 @@ impl View {
             contract,
             sql: sql.into(),
             materialization: Materialization::Inline,
+            sorted_columns: None,
         }
+    }
+
+    /// Sorts the rows by the first `columns` columns of the contract's order only.
+    ///
+    /// For queries whose rows come in the declared order once they are in the order of those columns, which the engine
+    /// cannot know: lists that were sorted before they were unnested, for example. That it is so is not taken on trust:
+    /// the writer proves the whole order row by row, and refuses rows that break it.
+    #[must_use]
+    pub fn sorted_by_first(mut self, columns: usize) -> Self {
+        self.sorted_columns = Some(columns);
+        self
+    }
+
+    /// The columns that the rows are sorted by before they are written.
+    pub fn sort_keys(&self) -> &[SortKey] {
+        let order = self.contract.order();
+        let columns = self.sorted_columns.unwrap_or(order.len());
+        &order[..columns.min(order.len())]
     }
 
     /// Its name.

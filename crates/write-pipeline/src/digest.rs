@@ -12,7 +12,7 @@ use arrow_array::types::{
     Int32Type, Int64Type, TimestampMicrosecondType,
 };
 use arrow_array::{Array, GenericByteArray, ListArray, MapArray, RecordBatch, StructArray};
-use arrow_buffer::{NullBuffer, OffsetBuffer};
+use arrow_buffer::{BooleanBufferBuilder, NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, SchemaRef};
 use ossature_schema_spec::{CanonicalHasher, Fingerprint};
 use sha2::{Digest, Sha256};
@@ -51,7 +51,7 @@ impl ContentDigest {
 
     /// The digest of all rows, with the names and types of the columns.
     pub(crate) fn finish(self) -> Fingerprint {
-        let mut hasher = CanonicalHasher::new("ossature.content.v1");
+        let mut hasher = CanonicalHasher::new("ossature.content.v2");
         hasher.text(&self.rows.to_string());
         hasher.list(self.columns.len());
         for (field, column) in self.schema.fields().iter().zip(self.columns) {
@@ -65,7 +65,7 @@ impl ContentDigest {
 
 /// The streams of one column.
 struct ColumnDigest {
-    validity: Sha256,
+    validity: ValidityDigest,
     lengths: Sha256,
     values: Sha256,
     children: Vec<ColumnDigest>,
@@ -84,7 +84,7 @@ impl ColumnDigest {
             _ => Vec::new(),
         };
         Self {
-            validity: Sha256::new(),
+            validity: ValidityDigest::new(),
             lengths: Sha256::new(),
             values: Sha256::new(),
             children,
@@ -92,7 +92,7 @@ impl ColumnDigest {
     }
 
     fn finish_into(self, hasher: &mut CanonicalHasher) {
-        for stream in [self.validity, self.lengths, self.values] {
+        for stream in [self.validity.finish(), self.lengths, self.values] {
             hasher.fingerprint(Fingerprint::from_bytes(stream.finalize().into()));
         }
         hasher.list(self.children.len());
@@ -101,24 +101,8 @@ impl ColumnDigest {
         }
     }
 
-    /// Validity is one byte a row, so that the stream does not depend on where batches end.
-    fn validity(&mut self, nulls: Option<&NullBuffer>, rows: usize) {
-        const ALL_VALID: [u8; 1024] = [1; 1024];
-        if let Some(nulls) = nulls.filter(|nulls| nulls.null_count() > 0) {
-            let bytes: Vec<u8> = nulls.iter().map(u8::from).collect();
-            self.validity.update(&bytes);
-        } else {
-            let mut left = rows;
-            while left > 0 {
-                let now = left.min(ALL_VALID.len());
-                self.validity.update(&ALL_VALID[..now]);
-                left -= now;
-            }
-        }
-    }
-
     fn update(&mut self, array: &dyn Array) -> Result<(), Error> {
-        self.validity(array.nulls(), array.len());
+        self.validity.update(array.nulls(), array.len());
         match array.data_type() {
             DataType::Boolean => {
                 let array = array.as_boolean();
@@ -249,6 +233,48 @@ impl ColumnDigest {
             add(*first, *last)?;
         }
         Ok(())
+    }
+}
+
+/// One bit for every value, 1 where there is one. Bits wait for their byte, so that the ends of batches do not show.
+struct ValidityDigest {
+    bytes: Sha256,
+    waiting: BooleanBufferBuilder,
+}
+
+impl ValidityDigest {
+    /// Bits that are gathered before they are hashed.
+    const BITS: usize = 1 << 16;
+
+    fn new() -> Self {
+        Self {
+            bytes: Sha256::new(),
+            waiting: BooleanBufferBuilder::new(0),
+        }
+    }
+
+    fn update(&mut self, nulls: Option<&NullBuffer>, rows: usize) {
+        match nulls {
+            Some(nulls) => self.waiting.append_buffer(nulls.inner()),
+            None => self.waiting.append_n(rows, true),
+        }
+        if self.waiting.len() >= Self::BITS {
+            let whole = self.waiting.len() / 8;
+            self.bytes.update(&self.waiting.as_slice()[..whole]);
+            let mut rest = BooleanBufferBuilder::new(Self::BITS);
+            for at in 8 * whole..self.waiting.len() {
+                rest.append(self.waiting.get_bit(at));
+            }
+            self.waiting = rest;
+        }
+    }
+
+    /// The last byte is filled up with zeros; the number of rows is hashed elsewhere.
+    fn finish(mut self) -> Sha256 {
+        self.waiting
+            .append_n(self.waiting.len().wrapping_neg() % 8, false);
+        self.bytes.update(self.waiting.as_slice());
+        self.bytes
     }
 }
 

@@ -1,5 +1,11 @@
 -- The stored edges of each node by their source, sorted, at most 1,024 to a row.
-WITH adjacency AS (
+-- Each family is stored in the order of the sources, so that both together need no sort.
+WITH edges AS (
+    SELECT * FROM cpg.cpg_edges WHERE family = 'local'
+    UNION ALL
+    SELECT * FROM cpg.cpg_edges WHERE family = 'linked'
+),
+adjacency AS (
     SELECT
         src_node_id AS node_id,
         unnest(list_buckets(sorted_entries(named_struct(
@@ -13,7 +19,7 @@ WITH adjacency AS (
             'ambiguity_group', ambiguity_group,
             'family', family
         )), 1024)) AS part
-    FROM cpg.cpg_edges
+    FROM edges
     GROUP BY src_node_id
 )
 SELECT node_id, part['bucket'] AS bucket, part['degree'] AS degree, part['entries'] AS entries

@@ -1,0 +1,302 @@
+//! Reads ordered partitions one after the other where their ranges do not overlap.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::stats::Precision;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Result, ScalarValue, internal_err};
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{LexOrdering, Partitioning, PhysicalExpr};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::common::spawn_buffered;
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::union::UnionExec;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
+    SendableRecordBatchStream,
+};
+use futures::{StreamExt, TryStreamExt, stream};
+
+/// Batches that a partition may be ahead of its reader.
+const BATCHES_AHEAD: usize = 2;
+
+/// Replaces a merge by a concatenation, where the bounds in the Delta log show that each partition ends before the next
+/// one begins.
+///
+/// A merge compares every row with those of all other partitions and copies every value. The files of a table that our
+/// writer cut hold ranges of the key that do not overlap, so there is nothing to compare.
+#[derive(Debug)]
+pub(super) struct ConcatenateInOrder;
+
+impl PhysicalOptimizerRule for ConcatenateInOrder {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _config: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        plan.transform_up(|plan| {
+            let sequence = match plan.downcast_ref::<SortPreservingMergeExec>() {
+                Some(merge) if merge.fetch().is_none() => sequence(merge),
+                _ => None,
+            };
+            Ok(match sequence {
+                Some(sequence) => Transformed::yes(Arc::new(sequence)),
+                None => Transformed::no(plan),
+            })
+        })
+        .data()
+    }
+
+    fn name(&self) -> &'static str {
+        "ConcatenateInOrder"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+fn sequence(merge: &SortPreservingMergeExec) -> Option<OrderedConcatenation> {
+    let input = merge.input();
+    let key = merge.expr().first();
+    let column = key.expr.downcast_ref::<Column>()?.index();
+    let mut ranges = (0..input.output_partitioning().partition_count())
+        .map(|partition| Some((range(input, partition, column)?, partition)))
+        .collect::<Option<Vec<_>>>()?;
+    if ranges
+        .iter()
+        .any(|((low, high), _)| low.partial_cmp(high).is_none())
+    {
+        return None;
+    }
+    ranges.sort_by(|((a, _), _), ((b, _), _)| {
+        let order = a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal);
+        if key.options.descending {
+            order.reverse()
+        } else {
+            order
+        }
+    });
+    let follow = |before: &(ScalarValue, ScalarValue), after: &(ScalarValue, ScalarValue)| {
+        if key.options.descending {
+            before.0 > after.1
+        } else {
+            before.1 < after.0
+        }
+    };
+    if !ranges.windows(2).all(|pair| follow(&pair[0].0, &pair[1].0)) {
+        return None;
+    }
+    let partitions = ranges.into_iter().map(|(_, partition)| partition).collect();
+    Some(OrderedConcatenation::new(
+        Arc::clone(input),
+        merge.expr().clone(),
+        partitions,
+    ))
+}
+
+/// Exact bounds of a column without nulls in one partition of a plan.
+///
+/// Goes through nodes that hand rows on or leave some out, down to files whose bounds our writer recorded.
+fn range(
+    plan: &Arc<dyn ExecutionPlan>,
+    partition: usize,
+    column: usize,
+) -> Option<(ScalarValue, ScalarValue)> {
+    if let Some(union) = plan.downcast_ref::<UnionExec>() {
+        let mut partition = partition;
+        for input in union.inputs() {
+            let count = input.output_partitioning().partition_count();
+            if partition < count {
+                return range(input, partition, column);
+            }
+            partition -= count;
+        }
+        return None;
+    }
+    if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
+        let column = projection
+            .expr()
+            .get(column)?
+            .expr
+            .downcast_ref::<Column>()?;
+        return range(projection.input(), partition, column.index());
+    }
+    if let Some(filter) = plan.downcast_ref::<FilterExec>() {
+        let column = match filter.projection().as_ref() {
+            Some(columns) => *columns.get(column)?,
+            None => column,
+        };
+        return range(filter.input(), partition, column);
+    }
+    if let Some(sort) = plan.downcast_ref::<SortExec>() {
+        return if sort.preserve_partitioning() {
+            range(sort.input(), partition, column)
+        } else {
+            None
+        };
+    }
+    let scan = plan.downcast_ref::<DataSourceExec>()?;
+    let config = scan.data_source().downcast_ref::<FileScanConfig>()?;
+    let column = match config.file_source().projection() {
+        Some(projection) => {
+            let column = projection
+                .as_ref()
+                .get(column)?
+                .expr
+                .downcast_ref::<Column>()?;
+            column.index()
+        }
+        None => column,
+    };
+    let mut bounds: Option<(ScalarValue, ScalarValue)> = None;
+    for file in config.file_groups.get(partition)?.files() {
+        // Partition columns come behind those of the files.
+        let statistics = file.statistics.as_ref()?.column_statistics.get(column)?;
+        let (Precision::Exact(low), Precision::Exact(high), Precision::Exact(0)) = (
+            &statistics.min_value,
+            &statistics.max_value,
+            &statistics.null_count,
+        ) else {
+            return None;
+        };
+        bounds = Some(match bounds {
+            None => (low.clone(), high.clone()),
+            Some((lowest, highest)) => (
+                if *low < lowest { low.clone() } else { lowest },
+                if *high > highest {
+                    high.clone()
+                } else {
+                    highest
+                },
+            ),
+        });
+    }
+    bounds
+}
+
+/// The partitions of its input as one, in the order that is given.
+struct OrderedConcatenation {
+    input: Arc<dyn ExecutionPlan>,
+    order: LexOrdering,
+    partitions: Vec<usize>,
+    properties: Arc<PlanProperties>,
+}
+
+impl OrderedConcatenation {
+    fn new(input: Arc<dyn ExecutionPlan>, order: LexOrdering, partitions: Vec<usize>) -> Self {
+        let mut equivalences = input.equivalence_properties().clone();
+        equivalences.clear_per_partition_constants();
+        equivalences.add_ordering(order.clone());
+        let properties = PlanProperties::new(
+            equivalences,
+            Partitioning::UnknownPartitioning(1),
+            input.pipeline_behavior(),
+            input.boundedness(),
+        );
+        Self {
+            input,
+            order,
+            partitions,
+            properties: Arc::new(properties),
+        }
+    }
+}
+
+impl fmt::Debug for OrderedConcatenation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OrderedConcatenation")
+            .field("partitions", &self.partitions)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DisplayAs for OrderedConcatenation {
+    fn fmt_as(&self, _t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OrderedConcatenation: [{}]", self.order)
+    }
+}
+
+impl ExecutionPlan for OrderedConcatenation {
+    fn name(&self) -> &'static str {
+        "OrderedConcatenation"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn apply_expressions(
+        &self,
+        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        let mut next = TreeNodeRecursion::Continue;
+        for key in &self.order {
+            next = visit(&key.expr)?;
+            if next == TreeNodeRecursion::Stop {
+                break;
+            }
+        }
+        Ok(next)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match <[_; 1]>::try_from(children) {
+            Ok([input])
+                if input.output_partitioning().partition_count() == self.partitions.len() =>
+            {
+                Ok(Arc::new(Self::new(
+                    input,
+                    self.order.clone(),
+                    self.partitions.clone(),
+                )))
+            }
+            _ => internal_err!("an ordered concatenation has one child with as many partitions"),
+        }
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        if partition != 0 {
+            return internal_err!("an ordered concatenation has one partition, not {partition}");
+        }
+        let input = Arc::clone(&self.input);
+        let rows = stream::iter(self.partitions.clone())
+            .map(move |partition| {
+                let rows = input.execute(partition, Arc::clone(&context))?;
+                Ok::<_, datafusion::error::DataFusionError>(spawn_buffered(rows, BATCHES_AHEAD))
+            })
+            .try_flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            self.input.schema(),
+            rows,
+        )))
+    }
+}
