@@ -5,8 +5,8 @@ use std::num::NonZeroU64;
 use ossature_delta_policy::{StatsPolicy, TablePolicy};
 use ossature_schema_spec::DatasetName;
 
-/// Half a million rows: a file is the unit that memory is spent on and that a change rewrites.
-const ROWS_PER_FILE_MAX: NonZeroU64 = NonZeroU64::MIN.saturating_add((1 << 19) - 1);
+/// A quarter of a million rows: a file is the unit that memory is spent on and that a change rewrites.
+const ROWS_PER_FILE_MAX: NonZeroU64 = NonZeroU64::MIN.saturating_add((1 << 18) - 1);
 
 /// How the table of a dataset is kept, whether the extractor's or the graph's.
 ///

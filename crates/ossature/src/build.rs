@@ -36,8 +36,11 @@ const MEMORY_BYTES_MAX: usize = 384 << 20;
 /// Rows in a batch of the engine.
 const BATCH_ROWS: u32 = 8192;
 
-/// Batches that wait for the writers. Each holds the facts of about a megabyte of source.
+/// Batches that wait for the writers. Each holds the facts of about a quarter of a megabyte of source.
 const WAITING_BATCHES: usize = 4;
+
+/// Bytes of source whose facts are one batch of each table: small, so that their memory is soon used again.
+const UNIT_BYTES: NonZeroU64 = NonZeroU64::MIN.saturating_add((1 << 18) - 1);
 
 /// Builds, publishes, and tells what came of it.
 pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
@@ -154,7 +157,7 @@ async fn fill(
         },
         file_bytes_max: arguments.max_file_bytes,
         threads: arguments.threads(),
-        unit_bytes: NonZeroU64::MIN.saturating_add((1 << 20) - 1),
+        unit_bytes: UNIT_BYTES,
     };
     let extraction = tokio::task::spawn_blocking(move || {
         extract(&listing, &options, |dataset, batch| {

@@ -68,7 +68,10 @@ impl ColumnType {
             }
             DataType::Timestamp(TimeUnit::Microsecond, None) => Self::TimestampNtz,
             DataType::Dictionary(_, value) => Self::from_arrow(column, value)?,
-            DataType::List(element) | DataType::LargeList(element) => {
+            DataType::List(element)
+            | DataType::LargeList(element)
+            | DataType::ListView(element)
+            | DataType::LargeListView(element) => {
                 Self::List(Box::new(nested_field(column, element)?))
             }
             DataType::Struct(fields) => Self::Struct(

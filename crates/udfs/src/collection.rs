@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Int32Array, ListArray, MapArray, StructArray,
+    Array, ArrayRef, AsArray, Int32Array, ListArray, ListViewArray, MapArray, StructArray,
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Int32Type};
@@ -70,8 +70,8 @@ fn maps(groups: &SortedGroups) -> Result<ArrayRef, Error> {
 
 pub(crate) const LIST_BUCKETS: ScalarSpec = ScalarSpec {
     name: "list_buckets",
-    version: 1,
-    doc: "A list cut into numbered buckets of at most `length_max` entries: struct<bucket, degree, entries>, where `degree` counts the entries of the whole list. An empty list has no bucket.",
+    version: 2,
+    doc: "A list cut into numbered buckets of at most `length_max` entries: struct<bucket, degree, entries>, whose entries are a view of the list, and where `degree` counts the entries of the whole list. An empty list has no bucket.",
     example: "list_buckets(sorted_entries(e), 1024)",
     arguments: &[
         Argument::required("entries", Reads::List),
@@ -88,16 +88,23 @@ fn bucket_fields(list: &DataType) -> Fields {
     Fields::from(vec![
         Field::new("bucket", DataType::Int32, false),
         Field::new("degree", DataType::Int32, false),
-        Field::new("entries", list.clone(), false),
+        Field::new("entries", view_of(list), false),
     ])
 }
 
-/// Only offsets are made; the entries stay where they are. What a null list hides is cut too, so that every offset
-/// follows from the one before.
+/// A list type as a view, whose rows are moved without moving what they hold.
+fn view_of(list: &DataType) -> DataType {
+    match list {
+        DataType::List(element) => DataType::ListView(Arc::clone(element)),
+        other => other.clone(),
+    }
+}
+
+/// Only offsets are made; the entries stay where they are.
 fn list_buckets(arguments: &[ArrayRef]) -> Result<ArrayRef, Error> {
     let lists: &ListArray = arguments[0].as_list();
     let limits = arguments[1].as_primitive::<Int32Type>();
-    let mut inner = vec![lists.value_offsets().first().copied().unwrap_or(0)];
+    let (mut starts, mut lengths) = (Vec::new(), Vec::new());
     let (mut buckets, mut degrees, mut outer) = (Vec::new(), Vec::new(), Vec::new());
     for (row, bounds) in lists.value_offsets().windows(2).enumerate() {
         let limit = if limits.is_valid(row) {
@@ -114,22 +121,24 @@ fn list_buckets(arguments: &[ArrayRef]) -> Result<ArrayRef, Error> {
         }
         let degree = bounds[1] - bounds[0];
         let first = buckets.len();
-        let mut end = bounds[0];
-        while end < bounds[1] {
-            end = bounds[1].min(end.saturating_add(limit));
+        let mut start = bounds[0];
+        while start < bounds[1] {
+            let end = bounds[1].min(start.saturating_add(limit));
             buckets.push(i32::try_from(buckets.len() - first).unwrap_or(i32::MAX));
             degrees.push(degree);
-            inner.push(end);
+            starts.push(start);
+            lengths.push(end - start);
+            start = end;
         }
         outer.push(buckets.len() - first);
     }
     let DataType::List(element) = lists.data_type() else {
         return Ok(Arc::clone(&arguments[0]));
     };
-    let offsets = OffsetBuffer::new(inner.into());
-    let entries = ListArray::new(
+    let entries = ListViewArray::new(
         Arc::clone(element),
-        offsets,
+        starts.into(),
+        lengths.into(),
         Arc::clone(lists.values()),
         None,
     );

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, ListArray, RecordBatch};
+use arrow_buffer::OffsetBuffer;
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, SchemaRef};
 use ossature_schema_spec::{Change, ColumnName, ColumnSpec, DatasetSpec, diff_columns};
@@ -139,8 +141,32 @@ fn same_shape(wanted: &DataType, found: &DataType) -> bool {
 
 fn decode(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, Error> {
     if array.data_type() == wanted {
-        Ok(Arc::clone(array))
-    } else {
-        Ok(cast_with_options(array, wanted, &STRICT)?)
+        return Ok(Arc::clone(array));
     }
+    if let Some(list) = adjacent_list(array) {
+        return decode(&list, wanted);
+    }
+    Ok(cast_with_options(array, wanted, &STRICT)?)
+}
+
+/// A view of lists as lists, without copying: where each list begins at the end of the one before.
+fn adjacent_list(array: &ArrayRef) -> Option<ArrayRef> {
+    let DataType::ListView(element) = array.data_type() else {
+        return None;
+    };
+    let view = array.as_list_view_opt::<i32>()?;
+    let mut ends = vec![view.offsets().first().copied().unwrap_or(0)];
+    for (start, length) in view.offsets().iter().zip(view.sizes()) {
+        if ends.last() != Some(start) {
+            return None;
+        }
+        ends.push(start.checked_add(*length)?);
+    }
+    let lists = ListArray::try_new(
+        Arc::clone(element),
+        OffsetBuffer::new(ends.into()),
+        Arc::clone(view.values()),
+        view.nulls().cloned(),
+    );
+    Some(Arc::new(lists.ok()?))
 }

@@ -1,7 +1,8 @@
 //! The content hash: a digest of rows in their order, whatever batches, files and encodings they come in.
 //!
 //! Each column is hashed as a few streams of its own (validity, lengths, values, children), because whole buffers
-//! then go into the digest at once; the streams are joined at the end.
+//! then go into the digest at once; the streams are joined at the end. The streams are BLAKE3, because every stored
+//! value passes through one of them; what joins them is the canonical hash of all declarations.
 
 use std::sync::Arc;
 
@@ -14,8 +15,8 @@ use arrow_array::types::{
 use arrow_array::{Array, GenericByteArray, ListArray, MapArray, RecordBatch, StructArray};
 use arrow_buffer::{BooleanBufferBuilder, NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, SchemaRef};
+use blake3::Hasher;
 use ossature_schema_spec::{CanonicalHasher, Fingerprint};
-use sha2::{Digest, Sha256};
 
 use crate::Error;
 
@@ -66,8 +67,8 @@ impl ContentDigest {
 /// The streams of one column.
 struct ColumnDigest {
     validity: ValidityDigest,
-    lengths: Sha256,
-    values: Sha256,
+    lengths: Hasher,
+    values: Hasher,
     children: Vec<ColumnDigest>,
 }
 
@@ -85,15 +86,15 @@ impl ColumnDigest {
         };
         Self {
             validity: ValidityDigest::new(),
-            lengths: Sha256::new(),
-            values: Sha256::new(),
+            lengths: Hasher::new(),
+            values: Hasher::new(),
             children,
         }
     }
 
     fn finish_into(self, hasher: &mut CanonicalHasher) {
         for stream in [self.validity.finish(), self.lengths, self.values] {
-            hasher.fingerprint(Fingerprint::from_bytes(stream.finalize().into()));
+            hasher.fingerprint(Fingerprint::from_bytes(*stream.finalize().as_bytes()));
         }
         hasher.list(self.children.len());
         for child in self.children {
@@ -238,7 +239,7 @@ impl ColumnDigest {
 
 /// One bit for every value, 1 where there is one. Bits wait for their byte, so that the ends of batches do not show.
 struct ValidityDigest {
-    bytes: Sha256,
+    bytes: Hasher,
     waiting: BooleanBufferBuilder,
 }
 
@@ -248,7 +249,7 @@ impl ValidityDigest {
 
     fn new() -> Self {
         Self {
-            bytes: Sha256::new(),
+            bytes: Hasher::new(),
             waiting: BooleanBufferBuilder::new(0),
         }
     }
@@ -270,7 +271,7 @@ impl ValidityDigest {
     }
 
     /// The last byte is filled up with zeros; the number of rows is hashed elsewhere.
-    fn finish(mut self) -> Sha256 {
+    fn finish(mut self) -> Hasher {
         self.waiting
             .append_n(self.waiting.len().wrapping_neg() % 8, false);
         self.bytes.update(self.waiting.as_slice());

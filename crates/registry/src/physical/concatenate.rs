@@ -10,14 +10,17 @@ use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, Partitioning, PhysicalExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::sorts::streaming_merge::StreamingMergeBuilder;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{
@@ -29,8 +32,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 /// Batches that a partition may be ahead of its reader.
 const BATCHES_AHEAD: usize = 2;
 
-/// Replaces a merge by a concatenation, where the bounds in the Delta log show that each partition ends before the next
-/// one begins.
+/// Replaces a merge by a concatenation, where the bounds in the Delta log show that partitions end before others begin.
+/// Those that overlap are still merged with each other.
 ///
 /// A merge compares every row with those of all other partitions and copies every value. The files of a table that our
 /// writer cut hold ranges of the key that do not overlap, so there is nothing to compare.
@@ -74,44 +77,72 @@ fn sequence(merge: &SortPreservingMergeExec) -> Option<OrderedConcatenation> {
         .collect::<Option<Vec<_>>>()?;
     if ranges
         .iter()
-        .any(|((low, high), _)| low.partial_cmp(high).is_none())
+        .any(|(range, _)| range.low.partial_cmp(&range.high).is_none())
     {
         return None;
     }
-    ranges.sort_by(|((a, _), _), ((b, _), _)| {
-        let order = a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal);
-        if key.options.descending {
-            order.reverse()
+    let descending = key.options.descending;
+    ranges.sort_by(|(a, _), (b, _)| {
+        let (a, b) = if descending {
+            (&b.high, &a.high)
         } else {
-            order
-        }
+            (&a.low, &b.low)
+        };
+        a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal)
     });
-    let follow = |before: &(ScalarValue, ScalarValue), after: &(ScalarValue, ScalarValue)| {
-        if key.options.descending {
-            before.0 > after.1
-        } else {
-            before.1 < after.0
+    let mut groups: Vec<(Range, Vec<usize>)> = Vec::new();
+    for (range, partition) in ranges {
+        match groups.last_mut() {
+            Some((reached, partitions)) if !range.follows(reached, descending) => {
+                reached.widen(range);
+                partitions.push(partition);
+            }
+            _ => groups.push((range, vec![partition])),
         }
-    };
-    if !ranges.windows(2).all(|pair| follow(&pair[0].0, &pair[1].0)) {
+    }
+    if groups.len() < 2 {
         return None;
     }
-    let partitions = ranges.into_iter().map(|(_, partition)| partition).collect();
     Some(OrderedConcatenation::new(
         Arc::clone(input),
         merge.expr().clone(),
-        partitions,
+        groups
+            .into_iter()
+            .map(|(_, partitions)| partitions)
+            .collect(),
     ))
+}
+
+/// The smallest and the largest value of a column.
+#[derive(Clone)]
+struct Range {
+    low: ScalarValue,
+    high: ScalarValue,
+}
+
+impl Range {
+    fn follows(&self, before: &Self, descending: bool) -> bool {
+        if descending {
+            self.high < before.low
+        } else {
+            self.low > before.high
+        }
+    }
+
+    fn widen(&mut self, other: Self) {
+        if other.low < self.low {
+            self.low = other.low;
+        }
+        if other.high > self.high {
+            self.high = other.high;
+        }
+    }
 }
 
 /// Exact bounds of a column without nulls in one partition of a plan.
 ///
 /// Goes through nodes that hand rows on or leave some out, down to files whose bounds our writer recorded.
-fn range(
-    plan: &Arc<dyn ExecutionPlan>,
-    partition: usize,
-    column: usize,
-) -> Option<(ScalarValue, ScalarValue)> {
+fn range(plan: &Arc<dyn ExecutionPlan>, partition: usize, column: usize) -> Option<Range> {
     if let Some(union) = plan.downcast_ref::<UnionExec>() {
         let mut partition = partition;
         for input in union.inputs() {
@@ -158,7 +189,7 @@ fn range(
         }
         None => column,
     };
-    let mut bounds: Option<(ScalarValue, ScalarValue)> = None;
+    let mut bounds: Option<Range> = None;
     for file in config.file_groups.get(partition)?.files() {
         // Partition columns come behind those of the files.
         let statistics = file.statistics.as_ref()?.column_statistics.get(column)?;
@@ -169,31 +200,29 @@ fn range(
         ) else {
             return None;
         };
-        bounds = Some(match bounds {
-            None => (low.clone(), high.clone()),
-            Some((lowest, highest)) => (
-                if *low < lowest { low.clone() } else { lowest },
-                if *high > highest {
-                    high.clone()
-                } else {
-                    highest
-                },
-            ),
-        });
+        let file = Range {
+            low: low.clone(),
+            high: high.clone(),
+        };
+        match &mut bounds {
+            None => bounds = Some(file),
+            Some(bounds) => bounds.widen(file),
+        }
     }
     bounds
 }
 
-/// The partitions of its input as one, in the order that is given.
+/// The partitions of its input as one: group after group, the partitions of a group merged.
 struct OrderedConcatenation {
     input: Arc<dyn ExecutionPlan>,
     order: LexOrdering,
-    partitions: Vec<usize>,
+    groups: Vec<Vec<usize>>,
+    metrics: ExecutionPlanMetricsSet,
     properties: Arc<PlanProperties>,
 }
 
 impl OrderedConcatenation {
-    fn new(input: Arc<dyn ExecutionPlan>, order: LexOrdering, partitions: Vec<usize>) -> Self {
+    fn new(input: Arc<dyn ExecutionPlan>, order: LexOrdering, groups: Vec<Vec<usize>>) -> Self {
         let mut equivalences = input.equivalence_properties().clone();
         equivalences.clear_per_partition_constants();
         equivalences.add_ordering(order.clone());
@@ -206,7 +235,8 @@ impl OrderedConcatenation {
         Self {
             input,
             order,
-            partitions,
+            groups,
+            metrics: ExecutionPlanMetricsSet::new(),
             properties: Arc::new(properties),
         }
     }
@@ -215,14 +245,19 @@ impl OrderedConcatenation {
 impl fmt::Debug for OrderedConcatenation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OrderedConcatenation")
-            .field("partitions", &self.partitions)
+            .field("groups", &self.groups)
             .finish_non_exhaustive()
     }
 }
 
 impl DisplayAs for OrderedConcatenation {
     fn fmt_as(&self, _t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OrderedConcatenation: [{}]", self.order)
+        write!(
+            f,
+            "OrderedConcatenation: [{}], groups={}",
+            self.order,
+            self.groups.len()
+        )
     }
 }
 
@@ -267,12 +302,13 @@ impl ExecutionPlan for OrderedConcatenation {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match <[_; 1]>::try_from(children) {
             Ok([input])
-                if input.output_partitioning().partition_count() == self.partitions.len() =>
+                if input.output_partitioning().partition_count()
+                    == self.groups.iter().map(Vec::len).sum::<usize>() =>
             {
                 Ok(Arc::new(Self::new(
                     input,
                     self.order.clone(),
-                    self.partitions.clone(),
+                    self.groups.clone(),
                 )))
             }
             _ => internal_err!("an ordered concatenation has one child with as many partitions"),
@@ -287,16 +323,41 @@ impl ExecutionPlan for OrderedConcatenation {
         if partition != 0 {
             return internal_err!("an ordered concatenation has one partition, not {partition}");
         }
-        let input = Arc::clone(&self.input);
-        let rows = stream::iter(self.partitions.clone())
-            .map(move |partition| {
-                let rows = input.execute(partition, Arc::clone(&context))?;
-                Ok::<_, datafusion::error::DataFusionError>(spawn_buffered(rows, BATCHES_AHEAD))
+        let (input, order, schema) = (
+            Arc::clone(&self.input),
+            self.order.clone(),
+            self.input.schema(),
+        );
+        let metrics = self.metrics.clone();
+        // A group is started when the one before has ended: what is in memory does not grow with their number.
+        let rows = stream::iter(self.groups.clone())
+            .map(move |group| {
+                let mut streams = group
+                    .into_iter()
+                    .map(|partition| {
+                        let rows = input.execute(partition, Arc::clone(&context))?;
+                        Ok(spawn_buffered(rows, BATCHES_AHEAD))
+                    })
+                    .collect::<Result<Vec<SendableRecordBatchStream>>>()?;
+                if streams.len() == 1 {
+                    return Ok(streams.remove(0));
+                }
+                let reservation =
+                    MemoryConsumer::new("OrderedConcatenation").register(context.memory_pool());
+                StreamingMergeBuilder::new()
+                    .with_streams(streams)
+                    .with_schema(input.schema())
+                    .with_expressions(&order)
+                    .with_metrics(BaselineMetrics::new(&metrics, 0))
+                    .with_batch_size(context.session_config().batch_size())
+                    .with_reservation(reservation)
+                    .build()
             })
             .try_flatten();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(
-            self.input.schema(),
-            rows,
-        )))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
     }
 }
