@@ -53,7 +53,7 @@ mod walk;
 
 pub use datasets::{Dataset, datasets};
 pub use error::Error;
-pub use listing::{ScanOptions, ScanProblem, SourceFile, SourceListing, list_sources};
+pub use listing::{ScanOptions, SourceFile, SourceListing, list_sources};
 pub use run::{ExtractOptions, extract};
 pub use status::Reason;
 pub use syntax::PythonVersion;

@@ -33,7 +33,7 @@ impl ScanOptions {
     }
 }
 
-/// One entry of the tree whose name ends in `.py`.
+/// One entry of the tree whose name ends in `.py`, or a folder that could not be listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFile {
     /// The path below the root as bytes, parts separated by `/`.
@@ -63,29 +63,16 @@ impl SourceFile {
     }
 }
 
-/// A place that could not be listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScanProblem {
-    /// What the operating system says, with the path.
-    pub message: String,
-}
-
 /// The source files of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceListing {
     files: Vec<SourceFile>,
-    problems: Vec<ScanProblem>,
 }
 
 impl SourceListing {
     /// The files, ordered by the bytes of their paths.
     pub fn files(&self) -> &[SourceFile] {
         &self.files
-    }
-
-    /// Folders that could not be read, ordered by message.
-    pub fn problems(&self) -> &[ScanProblem] {
-        &self.problems
     }
 
     /// The files whose path satisfies a condition, with the keys and module names of the whole tree.
@@ -99,17 +86,15 @@ impl SourceListing {
             .filter(|file| keep(file))
             .cloned()
             .collect();
-        Self {
-            files,
-            problems: self.problems.clone(),
-        }
+        Self { files }
     }
 }
 
 /// Lists the source files below a root.
 ///
-/// Every entry whose name ends in `.py` is listed, links and pipes too, with the reason why it will not be read.
-/// Links are not followed; `.git`, `__pycache__`, `.venv` and `node_modules` are left out.
+/// Every entry whose name ends in `.py` is listed, links and pipes too, with the reason why it will not be read; so is
+/// every folder that cannot be listed, since what is below it would otherwise be missing without a word. Links are not
+/// followed; `.git`, `__pycache__`, `.venv` and `node_modules` are left out.
 ///
 /// **Determinism**: a function of the names and kinds of the entries; neither of the root's own name nor of the order
 /// in which the file system yields entries.
@@ -122,7 +107,6 @@ pub fn list_sources(root: &Path, options: &ScanOptions) -> Result<SourceListing,
     fs::read_dir(root).map_err(refuse)?;
     let real_root = root.canonicalize().map_err(refuse)?;
     let mut found = BTreeMap::new();
-    let mut problems = Vec::new();
     let walk = WalkBuilder::new(root)
         .standard_filters(options.honour_ignore_files)
         .hidden(options.skip_hidden)
@@ -144,12 +128,16 @@ pub fn list_sources(root: &Path, options: &ScanOptions) -> Result<SourceListing,
                     );
                 }
             }
-            Err(error) => problems.push(ScanProblem {
-                message: error.to_string(),
-            }),
+            // Anything else that the walk complains about is a line of an ignore file.
+            Err(error) => {
+                if let Some(place) = place(&error)
+                    && let Some(path) = path_below(place, root)
+                {
+                    found.insert(path, (Some(Reason::UnreadableFolder), 0, place.to_owned()));
+                }
+            }
         }
     }
-    problems.sort_by(|a, b| a.message.cmp(&b.message));
     let keys = keys(found.keys());
     let shown: Vec<String> = found
         .keys()
@@ -174,7 +162,7 @@ pub fn list_sources(root: &Path, options: &ScanOptions) -> Result<SourceListing,
             },
         )
         .collect();
-    Ok(SourceListing { files, problems })
+    Ok(SourceListing { files })
 }
 
 fn is_skipped_directory(entry: &DirEntry) -> bool {
@@ -193,12 +181,28 @@ fn source_path(entry: &DirEntry, root: &Path) -> Option<Vec<u8>> {
     if !is_named || is_directory {
         return None;
     }
-    let parts = entry.path().strip_prefix(root).ok()?;
-    let parts: Vec<&[u8]> = parts
+    path_below(entry.path(), root)
+}
+
+fn path_below(path: &Path, root: &Path) -> Option<Vec<u8>> {
+    let parts: Vec<&[u8]> = path
+        .strip_prefix(root)
+        .ok()?
         .iter()
         .map(std::ffi::OsStr::as_encoded_bytes)
         .collect();
     Some(parts.join(&b'/'))
+}
+
+/// What an error of the walk is about, if the operating system refused something.
+fn place(error: &ignore::Error) -> Option<&Path> {
+    match error {
+        ignore::Error::WithPath { path, err } if err.is_io() => Some(path),
+        ignore::Error::WithPath { err, .. }
+        | ignore::Error::WithDepth { err, .. }
+        | ignore::Error::WithLineNumber { err, .. } => place(err),
+        _ => None,
+    }
 }
 
 fn skip_reason(entry: &DirEntry, real_root: &Path) -> Option<Reason> {

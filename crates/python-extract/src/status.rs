@@ -18,6 +18,8 @@ pub enum Reason {
     Binary,
     /// The operating system refuses to read it.
     Unreadable,
+    /// It is a folder that the operating system refuses to list, so that nothing below it is known.
+    UnreadableFolder,
     /// It is a symbolic link, a FIFO, a socket or a device.
     NotRegular,
     /// It is a symbolic link to something outside of the root.
@@ -44,6 +46,7 @@ impl Reason {
             Self::Undecodable => "undecodable",
             Self::Binary => "binary",
             Self::Unreadable => "unreadable",
+            Self::UnreadableFolder => "unreadable_folder",
             Self::NotRegular => "not_regular",
             Self::OutsideRoot => "outside_root",
             Self::TooManyNodes => "too_many_nodes",
@@ -63,6 +66,7 @@ impl Reason {
             Self::Undecodable => "the file does not belong to the encoding that it names",
             Self::Binary => "the file holds a NUL byte",
             Self::Unreadable => "the file cannot be read",
+            Self::UnreadableFolder => "the folder cannot be listed",
             Self::NotRegular => "the entry is no regular file",
             Self::OutsideRoot => "the link leads out of the source tree",
             Self::TooManyNodes => "the file has more nodes than ids",

@@ -1,6 +1,6 @@
 //! Where tables lie: a lake is a folder of stages, a stage a folder of tables.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use deltalake_core::logstore::logstore_factories;
 use ossature_schema_spec::DatasetName;
@@ -128,6 +128,8 @@ fn check_folder(url: &Url) -> Result<(), String> {
     let Ok(path) = url.to_file_path() else {
         return Ok(());
     };
+    // Components leave out the slash at the end, with which the system looks for a folder and finds nothing.
+    let path: PathBuf = path.components().collect();
     let not_a_folder = path
         .ancestors()
         .find(|path| path.metadata().is_ok_and(|found| !found.is_dir()));

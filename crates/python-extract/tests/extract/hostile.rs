@@ -316,7 +316,7 @@ fn names_of_files() {
 }
 
 #[test]
-fn a_file_without_permission_is_a_row_and_a_folder_without_one_is_a_problem() {
+fn files_and_folders_without_permission_are_rows() {
     use std::os::unix::fs::PermissionsExt;
     let tree = SourceTree::new()
         .with("closed.py", "x = 1\n")
@@ -324,20 +324,44 @@ fn a_file_without_permission_is_a_row_and_a_folder_without_one_is_a_problem() {
     for name in ["closed.py", "folder"] {
         fs::set_permissions(tree.root().join(name), fs::Permissions::from_mode(0o000)).unwrap();
     }
-    let is_refused = fs::read(tree.root().join("closed.py")).is_err();
-    let listing = list_sources(tree.root(), &ScanOptions::everything()).unwrap();
-    if is_refused {
-        assert_eq!(listing.problems().len(), 1);
-        check(&tree, &expect![[r#""closed.py" skipped unreadable"#]]);
+    if fs::read(tree.root().join("closed.py")).is_err() {
+        check(
+            &tree,
+            &expect![[r#"
+                "closed.py" skipped unreadable
+                "folder" skipped unreadable_folder"#]],
+        );
     } else {
         // A superuser is refused nothing.
-        assert_eq!((listing.files().len(), listing.problems().len()), (2, 0));
+        let listing = list_sources(tree.root(), &ScanOptions::everything()).unwrap();
+        assert_eq!(listing.files().len(), 2);
     }
     fs::set_permissions(
         tree.root().join("folder"),
         fs::Permissions::from_mode(0o700),
     )
     .unwrap();
+}
+
+/// Even a superuser cannot name a folder that lies deeper than the longest path that the system takes.
+#[test]
+fn a_folder_that_cannot_be_listed_is_a_row() {
+    let tree = SourceTree::new().with("m.py", "x = 1\n");
+    let dig = "d=$(printf '%0250d' 0); for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18; do \
+               mkdir $d && cd -P $d || exit 1; done; echo 'y = 1' > deep.py";
+    let dug = Command::new("sh")
+        .args(["-c", dig])
+        .current_dir(tree.root())
+        .status()
+        .unwrap();
+    assert!(dug.success());
+    let facts = Facts::of(tree.root());
+    let rows: Vec<_> = facts
+        .rows(Dataset::Files)
+        .iter()
+        .map(|row| (row["status"].text(), row["reason"].text()))
+        .collect();
+    assert_eq!(rows, [("skipped", "unreadable_folder"), ("parsed", "")]);
 }
 
 #[test]

@@ -487,9 +487,9 @@ fn files_say_what_they_are() {
             ("broken.py", "def f(:\n"),
         ],
         &expect![[r#"
-            path=p/__init__.py module_name=p is_package status=parsed encoding=utf-8 line_count=2 size_bytes=4 node_count=10 definition_count=1 call_count=1
+            path=p/__init__.py module_name=p is_package status=parsed encoding=utf-8 line_count=1 size_bytes=4 node_count=10 definition_count=1 call_count=1
             path=src/m.py module_name=m status=parsed encoding=utf-8 line_count=1 size_bytes=13 node_count=12 definition_count=2 call_count=0
-            path=broken.py module_name=broken status=partial reason=syntax_error encoding=utf-8 line_count=2 size_bytes=8 node_count=13 definition_count=2 call_count=0"#]],
+            path=broken.py module_name=broken status=partial reason=syntax_error encoding=utf-8 line_count=1 size_bytes=8 node_count=13 definition_count=2 call_count=0"#]],
     );
 }
 
