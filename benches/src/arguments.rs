@@ -11,8 +11,9 @@ const USAGE: &str = "usage: macro SRC [--runs N] [--program PATH]";
 /// How often everything is measured when nobody says otherwise.
 const RUNS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
 
-/// Marks the processes that the bench starts of itself.
+/// Mark the processes that the bench starts of itself.
 pub(crate) const EXTRACT: &str = "--extract";
+pub(crate) const PARSE: &str = "--parse";
 
 /// What the process is for.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) enum Task {
     },
     /// Extract a tree, to be measured by another process.
     Extract { source: PathBuf },
+    /// Parse a tree, to be measured by another process.
+    Parse { source: PathBuf },
 }
 
 impl Task {
@@ -36,6 +39,10 @@ impl Task {
         if first == EXTRACT {
             let source = next()?.into();
             return Ok(Self::Extract { source });
+        }
+        if first == PARSE {
+            let source = next()?.into();
+            return Ok(Self::Parse { source });
         }
         let (mut runs, mut program) = (RUNS, None);
         while let Some(option) = words.next() {

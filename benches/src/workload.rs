@@ -1,15 +1,18 @@
 //! A source tree and what is measured of it.
 
 use std::fs;
+use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use ossature_python_extract::{ExtractOptions, ScanOptions, extract, list_sources};
+use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 
 use crate::Failure;
-use crate::arguments::EXTRACT;
+use crate::arguments::{EXTRACT, PARSE};
 use crate::figures::{Figure, row};
 use crate::usage::Usage;
 
@@ -44,23 +47,28 @@ impl Workload {
 
     /// Measures so many times and renders the medians.
     pub(crate) fn compare(&self, program: &Path, runs: NonZeroUsize) -> Result<String, Failure> {
-        let mut figures: [(&str, Figure); 7] = [
+        let mut figures: [(&str, Figure); 9] = [
+            ("parsing alone, CPU s", Figure::default()),
             ("extraction alone, CPU s", Figure::default()),
             ("build, CPU s", Figure::default()),
             ("build, wall s", Figure::default()),
+            ("build to parsing, CPU", Figure::default()),
             ("build to extraction, CPU", Figure::default()),
             ("kLoC per CPU s of the build", Figure::default()),
             ("peak memory of the build, MiB", Figure::default()),
             ("bytes in the lake per byte of source", Figure::default()),
         ];
         for _ in 0..runs.get() {
-            let extraction = Usage::of(&mut self.extraction()?)?;
+            let parsing = Usage::of(&mut self.own(PARSE)?)?;
+            let extraction = Usage::of(&mut self.own(EXTRACT)?)?;
             let lake = tempfile::tempdir()?;
             let build = Usage::of(&mut self.build(program, lake.path()))?;
             let values = [
+                parsing.cpu_seconds,
                 extraction.cpu_seconds,
                 build.cpu_seconds,
                 build.wall_seconds,
+                build.cpu_seconds / parsing.cpu_seconds,
                 build.cpu_seconds / extraction.cpu_seconds,
                 self.lines / 1000.0 / build.cpu_seconds,
                 f64::from(u32::try_from(build.peak_bytes >> 10)?) / 1024.0,
@@ -83,10 +91,10 @@ impl Workload {
         ))
     }
 
-    /// This program, extracting the tree.
-    fn extraction(&self) -> Result<Command, Failure> {
+    /// This program, doing one of its tasks with the tree.
+    fn own(&self, task: &str) -> Result<Command, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg(EXTRACT).arg(&self.source);
+        command.arg(task).arg(&self.source);
         Ok(command)
     }
 
@@ -106,6 +114,29 @@ pub(crate) fn extract_all(source: &Path) -> Result<(), Failure> {
     Ok(extract(&listing, &options, |_, _| {
         ControlFlow::Continue(())
     })?)
+}
+
+/// Stack of the thread that parses: sources nest as deep as they like.
+const STACK_BYTES: usize = 1 << 30;
+
+/// Reads and parses a tree on one thread, and nothing more: the floor under everything that looks at syntax. Files that
+/// are not UTF-8 are read only.
+pub(crate) fn parse_all(source: PathBuf) -> Result<(), Failure> {
+    let parsing = move || -> Result<(), String> {
+        let listing =
+            list_sources(&source, &ScanOptions::everything()).map_err(|e| e.to_string())?;
+        for file in listing.files().iter().filter(|file| file.skip.is_none()) {
+            let bytes = fs::read(file.location()).map_err(|error| error.to_string())?;
+            if let Ok(text) = str::from_utf8(&bytes) {
+                black_box(parse_unchecked(text, ParseOptions::from(Mode::Module)));
+            }
+        }
+        Ok(())
+    };
+    let thread = thread::Builder::new()
+        .stack_size(STACK_BYTES)
+        .spawn(parsing)?;
+    Ok(thread.join().map_err(|_| "the parser failed")??)
 }
 
 /// Builds the program of this clone for release; gives back where it lies.

@@ -3,4 +3,5 @@
 mod fingerprints;
 mod goldens;
 mod guards;
+mod ordered_plans;
 mod writer;

@@ -89,7 +89,7 @@ impl Lake {
     }
 
     /// The folder as a local path, if it is one.
-    pub fn local_path(&self) -> Option<std::path::PathBuf> {
+    pub fn local_path(&self) -> Option<PathBuf> {
         self.0.to_file_path().ok()
     }
 

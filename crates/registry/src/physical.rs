@@ -5,7 +5,7 @@
 //! stays as it was when an order or a number of partitions cannot be shown.
 
 mod aggregate;
-mod concatenate;
+mod merge;
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 use aggregate::AggregateInOrder;
-use concatenate::ConcatenateInOrder;
+use merge::ConcatenateInOrder;
 
 /// The engine's rules, with ours in front of its closing check of the whole plan.
 pub(crate) fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {

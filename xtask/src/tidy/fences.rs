@@ -55,7 +55,7 @@ const FENCES: &[Fence] = &[
     },
     Fence {
         dependency: "ruff_*",
-        packages: &["python-extract"],
+        packages: &["python-extract", "benches"],
         holds_in_tests: true,
         because: "the parser's interface is unstable, and one crate follows it",
     },

@@ -1,4 +1,4 @@
-//! Aggregates groups in one pass over ordered rows.
+//! Collects the rows of groups in one pass over ordered rows.
 
 use std::sync::Arc;
 
@@ -17,12 +17,15 @@ use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMerge
 use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, InputOrderMode};
 
-/// Replaces *partial aggregate, exchange, final aggregate, merge* by *merge, one aggregate*, where the result is wanted
-/// in the order of the groups anyway and either the rows come in that order, or the aggregate collects its rows.
+use super::merge::OrderedMerge;
+
+/// Aggregates that collect their rows see them group by group, where the result is wanted in the order of the groups.
 ///
-/// An exchange pays for itself when the states of many rows are few. States that hold their rows are as large as the
-/// input: they are copied into lists, through channels, and out of lists again, and a hash table of them holds
-/// everything at once. In the order of the groups one group at a time is finished and handed on.
+/// The engine hashes: it aggregates each partition, exchanges the states, aggregates those, and sorts or merges what
+/// comes out. That pays for itself when the states of many rows are few. States that hold their rows are as large as the
+/// input: they are copied into lists, through channels, and out of lists again; a hash table of them holds everything at
+/// once; and what is sorted in the end are the lists. Here the rows are sorted and merged, and in the order of the groups
+/// one group at a time is finished and handed on. Rows that come in that order already are not sorted.
 #[derive(Debug)]
 pub(super) struct AggregateInOrder;
 
@@ -33,9 +36,18 @@ impl PhysicalOptimizerRule for AggregateInOrder {
         _config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_down(|plan| {
-            let rewritten = match plan.downcast_ref::<SortPreservingMergeExec>() {
-                Some(merge) if merge.fetch().is_none() => in_order(merge)?,
-                _ => None,
+            let wanted = if let Some(merge) = plan.downcast_ref::<SortPreservingMergeExec>() {
+                (merge.fetch().is_none()).then(|| (merge.expr(), merge.input()))
+            } else if let Some(sort) = plan.downcast_ref::<SortExec>() {
+                let is_whole =
+                    sort.fetch().is_none() && plan.output_partitioning().partition_count() == 1;
+                is_whole.then(|| (sort.expr(), sort.input()))
+            } else {
+                None
+            };
+            let rewritten = match wanted {
+                Some((order, input)) => in_order(order, input)?,
+                None => None,
             };
             Ok(match rewritten {
                 Some(rewritten) => Transformed::yes(rewritten),
@@ -54,41 +66,23 @@ impl PhysicalOptimizerRule for AggregateInOrder {
     }
 }
 
-fn in_order(merge: &SortPreservingMergeExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-    // What lies between the merge and the aggregate works row by row, so it may run in one partition as well.
-    let mut above = Vec::new();
-    let mut node = merge.input();
-    let last = loop {
-        if let Some(aggregate) = node.downcast_ref::<AggregateExec>() {
-            break aggregate;
-        }
-        let sort = node.downcast_ref::<SortExec>();
-        if sort.is_some_and(|sort| sort.fetch().is_some()) {
-            return Ok(None);
-        }
-        if sort.is_none() {
-            if !node.is::<ProjectionExec>() && !node.is::<UnnestExec>() {
-                return Ok(None);
-            }
-            above.push(Arc::clone(node));
-        }
-        node = node.children()[0];
-    };
-    let Some(first) = last
-        .input()
-        .downcast_ref::<RepartitionExec>()
-        .and_then(|exchange| exchange.input().downcast_ref::<AggregateExec>())
-    else {
+/// The rows of `plan` in the order that is wanted, if they are groups of collected rows and the order is that of groups.
+fn in_order(
+    wanted: &LexOrdering,
+    plan: &Arc<dyn ExecutionPlan>,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let Some((above, last)) = aggregate_below(plan) else {
         return Ok(None);
     };
-    let is_pair = matches!(
-        (first.mode(), last.mode()),
-        (
-            AggregateMode::Partial,
-            AggregateMode::Final | AggregateMode::FinalPartitioned
-        )
-    );
-    if !is_pair || !first.group_expr().is_single() || first.limit_options().is_some() {
+    let Some(first) = first_phase(last) else {
+        return Ok(None);
+    };
+    if !first.group_expr().is_single()
+        || first.limit_options().is_some()
+        || !collects_rows(first)?
+        // These were told in which order rows come, or sort states by an order of their own.
+        || first.aggr_expr().iter().any(|function| !function.order_bys().is_empty())
+    {
         return Ok(None);
     }
 
@@ -96,26 +90,27 @@ fn in_order(merge: &SortPreservingMergeExec) -> Result<Option<Arc<dyn ExecutionP
     let (order, input) = if *first.input_order_mode() == InputOrderMode::Sorted {
         let properties = first.input().equivalence_properties();
         let (order, _) = properties.find_longest_permutation(&groups)?;
-        let Some(order) = LexOrdering::new(order) else {
-            return Ok(None);
-        };
-        (order, Arc::clone(first.input()))
-    } else if collects_rows(first)? {
-        let options = merge.expr().first().options;
+        (LexOrdering::new(order), Arc::clone(first.input()))
+    } else {
+        let options = wanted.first().options;
         let order = groups
             .into_iter()
             .map(|group| PhysicalSortExpr::new(group, options));
-        let Some(order) = LexOrdering::new(order) else {
-            return Ok(None);
-        };
-        let sort = SortExec::new(order.clone(), Arc::clone(first.input()))
-            .with_preserve_partitioning(true);
-        (order, Arc::new(sort) as Arc<dyn ExecutionPlan>)
-    } else {
+        let order = LexOrdering::new(order);
+        let input = order.clone().map_or_else(
+            || Arc::clone(first.input()),
+            |order| {
+                let sort = SortExec::new(order, Arc::clone(first.input()));
+                Arc::new(sort.with_preserve_partitioning(true))
+            },
+        );
+        (order, input)
+    };
+    let Some(order) = order else {
         return Ok(None);
     };
     let input: Arc<dyn ExecutionPlan> = if input.output_partitioning().partition_count() > 1 {
-        Arc::new(SortPreservingMergeExec::new(order, input))
+        Arc::new(OrderedMerge::new(input, order))
     } else {
         input
     };
@@ -136,9 +131,46 @@ fn in_order(merge: &SortPreservingMergeExec) -> Result<Option<Arc<dyn ExecutionP
     }
     let keeps_order = plan
         .equivalence_properties()
-        .ordering_satisfy(merge.expr().clone())?;
+        .ordering_satisfy(wanted.clone())?;
     let is_one = plan.output_partitioning().partition_count() == 1;
     Ok((keeps_order && is_one).then_some(plan))
+}
+
+/// The nearest aggregate below, and the nodes above it that work row by row, so that they may run in one partition as
+/// well. Sorts in between are left out: they are what is saved.
+fn aggregate_below(
+    plan: &Arc<dyn ExecutionPlan>,
+) -> Option<(Vec<Arc<dyn ExecutionPlan>>, &AggregateExec)> {
+    let mut above = Vec::new();
+    let mut node = plan;
+    loop {
+        if let Some(aggregate) = node.downcast_ref::<AggregateExec>() {
+            return Some((above, aggregate));
+        }
+        if let Some(sort) = node.downcast_ref::<SortExec>() {
+            if sort.fetch().is_some() {
+                return None;
+            }
+        } else if node.is::<ProjectionExec>() || node.is::<UnnestExec>() {
+            above.push(Arc::clone(node));
+        } else {
+            return None;
+        }
+        node = node.children().into_iter().next()?;
+    }
+}
+
+/// The aggregate that sees rows, below the one whose result is seen: itself when there is only one phase.
+fn first_phase(last: &AggregateExec) -> Option<&AggregateExec> {
+    match last.mode() {
+        AggregateMode::Single => Some(last),
+        AggregateMode::Final | AggregateMode::FinalPartitioned => {
+            let exchange = last.input().downcast_ref::<RepartitionExec>()?;
+            let first = exchange.input().downcast_ref::<AggregateExec>()?;
+            (*first.mode() == AggregateMode::Partial).then_some(first)
+        }
+        _ => None,
+    }
 }
 
 /// Whether a state grows with every row.

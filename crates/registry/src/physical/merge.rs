@@ -1,4 +1,5 @@
-//! Reads ordered partitions one after the other where their ranges do not overlap.
+//! One ordered stream out of ordered partitions: one after the other where their ranges do not overlap, merged where
+//! they do.
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,8 +33,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 /// Batches that a partition may be ahead of its reader.
 const BATCHES_AHEAD: usize = 2;
 
-/// Replaces a merge by a concatenation, where the bounds in the Delta log show that partitions end before others begin.
-/// Those that overlap are still merged with each other.
+/// Replaces a merge of partitions by [`OrderedMerge`], where the bounds in the Delta log show that partitions end before
+/// others begin.
 ///
 /// A merge compares every row with those of all other partitions and copies every value. The files of a table that our
 /// writer cut hold ranges of the key that do not overlap, so there is nothing to compare.
@@ -47,13 +48,18 @@ impl PhysicalOptimizerRule for ConcatenateInOrder {
         _config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|plan| {
-            let sequence = match plan.downcast_ref::<SortPreservingMergeExec>() {
-                Some(merge) if merge.fetch().is_none() => sequence(merge),
+            let groups = match plan.downcast_ref::<SortPreservingMergeExec>() {
+                Some(merge) if merge.fetch().is_none() => {
+                    groups_in_order(merge.input(), merge.expr()).map(|groups| (merge, groups))
+                }
                 _ => None,
             };
-            Ok(match sequence {
-                Some(sequence) => Transformed::yes(Arc::new(sequence)),
-                None => Transformed::no(plan),
+            Ok(match groups {
+                Some((merge, groups)) if groups.len() > 1 => {
+                    let (input, order) = (Arc::clone(merge.input()), merge.expr().clone());
+                    Transformed::yes(Arc::new(OrderedMerge::with_groups(input, order, groups)))
+                }
+                _ => Transformed::no(plan),
             })
         })
         .data()
@@ -68,9 +74,11 @@ impl PhysicalOptimizerRule for ConcatenateInOrder {
     }
 }
 
-fn sequence(merge: &SortPreservingMergeExec) -> Option<OrderedConcatenation> {
-    let input = merge.input();
-    let key = merge.expr().first();
+/// The partitions of a plan in groups that follow each other in an order. Partitions of one group may overlap.
+///
+/// `None` when the bounds of a partition are not known exactly.
+fn groups_in_order(input: &Arc<dyn ExecutionPlan>, order: &LexOrdering) -> Option<Vec<Vec<usize>>> {
+    let key = order.first();
     let column = key.expr.downcast_ref::<Column>()?.index();
     let mut ranges = (0..input.output_partitioning().partition_count())
         .map(|partition| Some((range(input, partition, column)?, partition)))
@@ -100,17 +108,12 @@ fn sequence(merge: &SortPreservingMergeExec) -> Option<OrderedConcatenation> {
             _ => groups.push((range, vec![partition])),
         }
     }
-    if groups.len() < 2 {
-        return None;
-    }
-    Some(OrderedConcatenation::new(
-        Arc::clone(input),
-        merge.expr().clone(),
+    Some(
         groups
             .into_iter()
             .map(|(_, partitions)| partitions)
             .collect(),
-    ))
+    )
 }
 
 /// The smallest and the largest value of a column.
@@ -200,6 +203,10 @@ fn range(plan: &Arc<dyn ExecutionPlan>, partition: usize, column: usize) -> Opti
         ) else {
             return None;
         };
+        // A partition value may be null, which a comparison of bounds would put first whatever the order says.
+        if low.is_null() || high.is_null() {
+            return None;
+        }
         let file = Range {
             low: low.clone(),
             high: high.clone(),
@@ -213,7 +220,9 @@ fn range(plan: &Arc<dyn ExecutionPlan>, partition: usize, column: usize) -> Opti
 }
 
 /// The partitions of its input as one: group after group, the partitions of a group merged.
-struct OrderedConcatenation {
+///
+/// The engine's own merge promises every order that its input had; this one promises the order by which it merges.
+pub(super) struct OrderedMerge {
     input: Arc<dyn ExecutionPlan>,
     order: LexOrdering,
     groups: Vec<Vec<usize>>,
@@ -221,10 +230,22 @@ struct OrderedConcatenation {
     properties: Arc<PlanProperties>,
 }
 
-impl OrderedConcatenation {
-    fn new(input: Arc<dyn ExecutionPlan>, order: LexOrdering, groups: Vec<Vec<usize>>) -> Self {
+impl OrderedMerge {
+    /// Merges partitions that are in `order`, and concatenates them where their bounds allow it.
+    pub(super) fn new(input: Arc<dyn ExecutionPlan>, order: LexOrdering) -> Self {
+        let all = || vec![(0..input.output_partitioning().partition_count()).collect()];
+        let groups = groups_in_order(&input, &order).unwrap_or_else(all);
+        Self::with_groups(input, order, groups)
+    }
+
+    fn with_groups(
+        input: Arc<dyn ExecutionPlan>,
+        order: LexOrdering,
+        groups: Vec<Vec<usize>>,
+    ) -> Self {
         let mut equivalences = input.equivalence_properties().clone();
         equivalences.clear_per_partition_constants();
+        equivalences.clear_orderings();
         equivalences.add_ordering(order.clone());
         let properties = PlanProperties::new(
             equivalences,
@@ -242,28 +263,28 @@ impl OrderedConcatenation {
     }
 }
 
-impl fmt::Debug for OrderedConcatenation {
+impl fmt::Debug for OrderedMerge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OrderedConcatenation")
+        f.debug_struct("OrderedMerge")
             .field("groups", &self.groups)
             .finish_non_exhaustive()
     }
 }
 
-impl DisplayAs for OrderedConcatenation {
+impl DisplayAs for OrderedMerge {
     fn fmt_as(&self, _t: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "OrderedConcatenation: [{}], groups={}",
+            "OrderedMerge: [{}], groups={}",
             self.order,
             self.groups.len()
         )
     }
 }
 
-impl ExecutionPlan for OrderedConcatenation {
+impl ExecutionPlan for OrderedMerge {
     fn name(&self) -> &'static str {
-        "OrderedConcatenation"
+        "OrderedMerge"
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
@@ -305,13 +326,13 @@ impl ExecutionPlan for OrderedConcatenation {
                 if input.output_partitioning().partition_count()
                     == self.groups.iter().map(Vec::len).sum::<usize>() =>
             {
-                Ok(Arc::new(Self::new(
+                Ok(Arc::new(Self::with_groups(
                     input,
                     self.order.clone(),
                     self.groups.clone(),
                 )))
             }
-            _ => internal_err!("an ordered concatenation has one child with as many partitions"),
+            _ => internal_err!("an ordered merge has one child with as many partitions"),
         }
     }
 
@@ -321,7 +342,7 @@ impl ExecutionPlan for OrderedConcatenation {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         if partition != 0 {
-            return internal_err!("an ordered concatenation has one partition, not {partition}");
+            return internal_err!("an ordered merge has one partition, not {partition}");
         }
         let (input, order, schema) = (
             Arc::clone(&self.input),
@@ -343,7 +364,7 @@ impl ExecutionPlan for OrderedConcatenation {
                     return Ok(streams.remove(0));
                 }
                 let reservation =
-                    MemoryConsumer::new("OrderedConcatenation").register(context.memory_pool());
+                    MemoryConsumer::new("OrderedMerge").register(context.memory_pool());
                 StreamingMergeBuilder::new()
                     .with_streams(streams)
                     .with_schema(input.schema())
@@ -351,6 +372,8 @@ impl ExecutionPlan for OrderedConcatenation {
                     .with_metrics(BaselineMetrics::new(&metrics, 0))
                     .with_batch_size(context.session_config().batch_size())
                     .with_reservation(reservation)
+                    // Rows that are equal in the order come by partition, not by which one was read first.
+                    .with_round_robin_tie_breaker(false)
                     .build()
             })
             .try_flatten();
