@@ -73,7 +73,7 @@ impl Both {
     }
 }
 
-/// Every column may be null but the first; the order is that of `part`, if there is one, and the first column.
+/// The order is that of `part`, if there is one, and the first column.
 fn contract(name: &str, rows: &RecordBatch) -> Result<DatasetSpec, Failure> {
     let schema = rows.schema();
     let columns = schema
@@ -90,7 +90,7 @@ fn contract(name: &str, rows: &RecordBatch) -> Result<DatasetSpec, Failure> {
     Ok(builder.build()?)
 }
 
-/// `id` as given, `kind` with three values, `rest` that falls while `id` grows.
+/// `id` as given and never null, `kind` with three values, `rest` that falls while `id` grows.
 fn rows(ids: impl IntoIterator<Item = i64>) -> Result<RecordBatch, Failure> {
     let ids: Vec<i64> = ids.into_iter().collect();
     let kind = |id: &i64| format!("kind {}", id % 3);
@@ -106,7 +106,7 @@ fn rows(ids: impl IntoIterator<Item = i64>) -> Result<RecordBatch, Failure> {
         ),
     ];
     Ok(RecordBatch::try_from_iter_with_nullable(
-        columns.map(|(name, column)| (name, column, true)),
+        columns.map(|(name, column)| (name, column, name != "id")),
     )?)
 }
 

@@ -173,7 +173,9 @@ fn range(plan: &Arc<dyn ExecutionPlan>, partition: usize, column: usize) -> Opti
         return range(filter.input(), partition, column);
     }
     if let Some(sort) = plan.downcast_ref::<SortExec>() {
-        return if sort.preserve_partitioning() {
+        let is_each_its_own = sort.preserve_partitioning()
+            || sort.input().output_partitioning().partition_count() == 1;
+        return if is_each_its_own {
             range(sort.input(), partition, column)
         } else {
             None
