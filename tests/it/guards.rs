@@ -1,5 +1,11 @@
 //! No silent wrong answer: each test reproduces one that the engines below give, and shows that ours does not.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::Array as _;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use datafusion::prelude::SessionContext;
 use ossature_registry::{
     AlignmentPlan, Catalog, ColumnAlignment, ScanMode, SessionSpec, open_dataset, open_table,
@@ -9,6 +15,7 @@ use ossature_schema_spec::{
 };
 use ossature_tests::{Failure, TemporaryLake, request, rows, things, write, write_foreign};
 use ossature_write_pipeline::WriteMode;
+use serde_json::{Value, json};
 
 async fn count(session: &SessionContext, sql: &str) -> Result<usize, Failure> {
     Ok(session.sql(sql).await?.count().await?)
@@ -274,5 +281,170 @@ async fn stored_columns_become_declared_ones() -> Result<(), Failure> {
         refused.map(|error| error.to_string()).as_deref(),
         Some(want)
     );
+    Ok(())
+}
+
+/// The widening is a cast in a projection, which the optimizer unwraps: the filter reaches the stored column.
+#[tokio::test]
+async fn a_filter_on_a_widened_column_skips_files() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let stored = |id| -> Result<DatasetSpec, Failure> {
+        Ok(DatasetSpec::builder("cpg.ours", "")
+            .column(ColumnSpec::required("id", id)?)
+            .order_by(["id"])
+            .build()?)
+    };
+    let narrow = stored(ColumnType::Int32)?;
+    let ids: arrow_array::Int32Array = (0..800).collect();
+    let batch = arrow_array::RecordBatch::try_from_iter([("id", Arc::new(ids) as _)])?;
+    let request = request(&lake.lake, &narrow, 100, WriteMode::Overwrite)?;
+    write(request, 1, [batch]).await?;
+
+    let dataset = open_dataset(
+        &stored(ColumnType::Int64)?,
+        &lake.location("cpg.ours")?,
+        None,
+    )
+    .await?;
+    let how: Vec<String> = (dataset.facts().alignment.columns())
+        .map(|(name, how)| format!("{name}: {how}"))
+        .collect();
+    assert_eq!(how, ["id: cast from Int32"]);
+    let mut catalog = Catalog::new(SessionSpec::default().build()?);
+    catalog.register(&dataset)?;
+    let files = async |sql: &str| -> Result<(usize, usize), Failure> {
+        let frame = catalog.session().sql(sql).await?;
+        let plan = frame.clone().create_physical_plan().await?;
+        let text = datafusion::physical_plan::displayable(plan.as_ref()).indent(true);
+        let files = text.to_string().matches(".parquet").count();
+        Ok((files, frame.count().await?))
+    };
+    assert_eq!(files("SELECT id FROM ours WHERE id = 150").await?, (1, 1));
+    let wide = "SELECT id FROM ours WHERE id BETWEEN 150 AND 160";
+    assert_eq!(files(wide).await?, (1, 11));
+    // Beyond the stored type nothing is found, and nothing is read.
+    let beyond = "SELECT id FROM ours WHERE id = 5000000000";
+    assert_eq!(files(beyond).await?, (0, 0));
+    Ok(())
+}
+
+/// A default in the place of a column that is there would be a wrong answer.
+#[tokio::test]
+async fn a_column_of_a_type_that_cannot_be_declared_is_not_taken_for_a_missing_one()
+-> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let location = lake.location("cpg.theirs")?;
+    let odd: arrow_array::ListArray =
+        arrow_array::ListArray::from_iter_primitive::<arrow_array::types::Int64Type, _, _>([Some(
+            [Some(1)],
+        )]);
+    let fields =
+        datafusion::arrow::datatypes::Fields::from(vec![datafusion::arrow::datatypes::Field::new(
+            "a b",
+            odd.data_type().clone(),
+            true,
+        )]);
+    let odd = arrow_array::StructArray::new(fields, vec![Arc::new(odd)], None);
+    let batch = arrow_array::RecordBatch::try_from_iter([("note", Arc::new(odd) as _)])?;
+    write_foreign(&location, [batch]).await?;
+    let declared = DatasetSpec::builder("cpg.theirs", "")
+        .column(ColumnSpec::nullable("note", ColumnType::Utf8)?)
+        .build()?;
+    let refused = open_dataset(&declared, &location, None).await.err();
+    assert_eq!(refused.map(|error| error.code()), Some("unreadable_column"));
+    Ok(())
+}
+
+/// The bytes of a deletion vector for rows below 2^16, as they stand in a log.
+fn deletion_vector(rows: &[u16]) -> String {
+    let count = u16::try_from(rows.len() - 1).unwrap_or(u16::MAX);
+    let mut bytes = Vec::new();
+    bytes.extend_from_slice(&1_681_511_377_u32.to_le_bytes()); // the format's mark
+    bytes.extend_from_slice(&1_u64.to_le_bytes()); // bitmaps
+    bytes.extend_from_slice(&0_u32.to_le_bytes()); // upper half of the rows of the first
+    bytes.extend_from_slice(&12_346_u32.to_le_bytes()); // Roaring without runs
+    bytes.extend_from_slice(&1_u32.to_le_bytes()); // containers
+    bytes.extend_from_slice(&0_u16.to_le_bytes()); // upper half of the rows of the first
+    bytes.extend_from_slice(&count.to_le_bytes());
+    bytes.extend_from_slice(&16_u32.to_le_bytes()); // where the container begins
+    for row in rows {
+        bytes.extend_from_slice(&row.to_le_bytes());
+    }
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    let digits =
+        b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+    let mut text = String::new();
+    for word in bytes.chunks_exact(4) {
+        let word = word
+            .iter()
+            .fold(0, |word, byte| word << 8 | u32::from(*byte));
+        for place in (0..5).rev() {
+            let digit = word / 85_u32.pow(place) % 85;
+            text.push(char::from(
+                digits[usize::try_from(digit).unwrap_or_default()],
+            ));
+        }
+    }
+    text
+}
+
+#[tokio::test]
+async fn rows_that_somebody_deleted_do_not_come_back() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.ours")?;
+    let request = |mode| request(&lake.lake, &contract, 100, mode);
+    write(request(WriteMode::Overwrite)?, 1, [rows(0..10)?]).await?;
+
+    // Somebody else marks the rows 3 and 4 as deleted.
+    let log = Path::new(&lake.location("cpg.ours")?.to_string()).join("_delta_log");
+    let commit = std::fs::read_to_string(log.join("00000000000000000001.json"))?;
+    let actions: Vec<Value> = commit
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()?;
+    let add = actions.iter().find_map(|action| action.get("add"));
+    let mut add = add.ok_or("no file was added")?.clone();
+    let remove = json!({"path": add["path"], "dataChange": true, "deletionTimestamp": 0});
+    let vector = deletion_vector(&[3, 4]);
+    add["deletionVector"] = json!({
+        "storageType": "i", "pathOrInlineDv": vector, "sizeInBytes": 40, "cardinality": 2,
+    });
+    let protocol = json!({
+        "minReaderVersion": 3, "minWriterVersion": 7,
+        "readerFeatures": ["deletionVectors"], "writerFeatures": ["deletionVectors"],
+    });
+    let lines = [
+        json!({"commitInfo": {"operation": "DELETE"}}),
+        json!({"protocol": protocol}),
+        json!({"remove": remove}),
+        json!({"add": add}),
+    ];
+    let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    std::fs::write(log.join("00000000000000000002.json"), lines.join("\n"))?;
+
+    let ids = async || -> Result<Vec<i64>, Failure> {
+        let dataset = open_dataset(&contract, &lake.location("cpg.ours")?, None).await?;
+        let mut catalog = Catalog::new(SessionSpec::default().build()?);
+        catalog.register(&dataset)?;
+        let frame = catalog
+            .session()
+            .sql("SELECT id FROM ours ORDER BY id")
+            .await?;
+        let mut ids = Vec::new();
+        for batch in frame.collect().await? {
+            ids.extend(batch.column(0).as_primitive::<Int64Type>().values());
+        }
+        Ok(ids)
+    };
+    let kept = [0, 1, 2, 5, 6, 7, 8, 9];
+    assert_eq!(ids().await?, kept);
+
+    // Our commit on top does not speak for the file below it.
+    write(request(WriteMode::Append)?, 1, [rows([20])?]).await?;
+    assert_eq!(ids().await?, [&kept[..], &[20]].concat());
+
+    // The same rows again are a new version without the deletions, though their file has the same name.
+    write(request(WriteMode::Overwrite)?, 1, [rows(0..10)?]).await?;
+    assert_eq!(ids().await?, (0..10).collect::<Vec<_>>());
     Ok(())
 }

@@ -70,7 +70,7 @@ pub use layout::{LayoutReason, LeafLayout, ParquetLayout, resolve_layout};
 pub use overrides::{Decided, Override, PolicyOverrides, Source};
 pub use plan::{FeatureChange, FeaturePlan, TableState, plan_features};
 pub use policy::{DEFAULTS, Defaults, Retention, SchemaMode, StatsPolicy, TablePolicy};
-pub use properties::{PropertyChange, plan_properties, render_properties};
+pub use properties::{PropertyChange, maps_columns, plan_properties, render_properties};
 pub use protocol::{FeatureGate, Protocol, ProtocolProblem, ProtocolReport, ProtocolSupport, gate};
 pub use resolve::{ResolvedPolicy, resolve};
 pub use statistics::{DropReason, Dropped, StatsDecision};

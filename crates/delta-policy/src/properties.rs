@@ -1,6 +1,6 @@
 //! Table properties: every `delta.*` string of the project, who decides its value, and how values are written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ossature_schema_spec::ColumnName;
 
@@ -32,6 +32,21 @@ pub(crate) mod key {
     pub(crate) const LOG_RETENTION: &str = "delta.logRetentionDuration";
     pub(crate) const STATS_COLUMNS: &str = "delta.dataSkippingStatsColumns";
     pub(crate) const STATS_COLUMNS_COUNT: &str = "delta.dataSkippingNumIndexedCols";
+}
+
+/// Whether a table with these properties keeps its columns under other names than its schema has.
+///
+/// ```
+/// # use std::collections::HashMap;
+/// use ossature_delta_policy::maps_columns;
+/// let properties = |mode: &str| HashMap::from([("delta.columnMapping.mode".to_owned(), mode.to_owned())]);
+/// assert!(maps_columns(&properties("name")) && maps_columns(&properties("id")));
+/// assert!(!maps_columns(&properties("none")) && !maps_columns(&HashMap::new()));
+/// ```
+pub fn maps_columns(properties: &HashMap<String, String>) -> bool {
+    properties
+        .get(key::COLUMN_MAPPING_MODE)
+        .is_some_and(|mode| mode != "none")
 }
 
 /// The values of a property that policies may set by its key.

@@ -60,13 +60,26 @@ impl AlignmentPlan {
     ///
     /// **Shape**: one entry for every declared column, in declared order.
     ///
-    /// **Errors**: [`Error::Unalignable`] with every difference that no projection settles.
+    /// **Errors**: [`Error::Unalignable`] with every difference that no projection settles, [`Error::Unreadable`] for a
+    /// declared column that is stored in a type that cannot be declared.
     pub fn try_new(contract: &DatasetSpec, stored: &SchemaRef) -> Result<Self, Error> {
         let mut found = Vec::new();
         let mut dropped = Vec::new();
         for field in stored.fields() {
+            let is_declared = || {
+                let mut columns = contract.columns().iter();
+                columns.any(|column| column.name().as_str() == field.name())
+            };
             match ColumnSpec::from_arrow(field) {
                 Ok(column) => found.push(column),
+                // Not to be taken for a column that is missing, in whose place a default would be read.
+                Err(_) if is_declared() => {
+                    return Err(Error::Unreadable {
+                        dataset: contract.name().clone(),
+                        column: field.name().clone(),
+                        found: field.data_type().clone(),
+                    });
+                }
                 // A column that could not be declared is none of ours.
                 Err(_) => dropped.push(field.name().clone()),
             }

@@ -1,5 +1,6 @@
 //! Why a dataset cannot be opened.
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::error::DataFusionError;
 use deltalake_core::DeltaTableError;
 use ossature_schema_spec::{Change, DatasetName, Version};
@@ -50,6 +51,16 @@ pub enum Error {
         /// Every difference that no projection settles.
         changes: Vec<Change>,
     },
+    /// A declared column is stored in a type that no contract can declare.
+    #[error("`{dataset}` cannot be read as declared: `{column}` is stored as {found}")]
+    Unreadable {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The column.
+        column: String,
+        /// Its stored type.
+        found: DataType,
+    },
     /// A dataset was opened at two versions in one session.
     #[error("`{dataset}` is already registered at {registered}; it cannot be read at {wanted} too")]
     ConflictingPins {
@@ -97,6 +108,7 @@ impl Error {
             Self::NoVersion { .. } => "no_version",
             Self::WrongVersion { .. } => "wrong_version",
             Self::Unalignable { .. } => "unalignable",
+            Self::Unreadable { .. } => "unreadable_column",
             Self::ConflictingPins { .. } => "conflicting_pins",
             Self::Corrupt { .. } => "corrupt_table",
             Self::Delta { .. } => "delta_failure",
@@ -109,7 +121,7 @@ impl Error {
         match self {
             Self::NoTable { .. } => Some("build the lake first".to_owned()),
             Self::NoVersion { newest, .. } => Some(format!("ask for 0 to {newest}")),
-            Self::Unalignable { .. } => {
+            Self::Unalignable { .. } | Self::Unreadable { .. } => {
                 Some("write the table anew under the present contract".to_owned())
             }
             _ => None,

@@ -24,6 +24,9 @@ pub(crate) struct TableFile {
 }
 
 /// Lists the live files, ordered by path. The schema's last `partition_columns` fields are partition columns.
+///
+/// Bounds are exact when the commit speaks for all rows. Below one that appended, files may be somebody else's, whose
+/// bounds of texts are prefixes: files can be left out by them, and nothing more be concluded.
 pub(crate) fn list_files(
     open: &OpenTable,
     schema: &SchemaRef,
@@ -60,7 +63,14 @@ pub(crate) fn list_files(
         };
         let columns = schema.fields()[..data_columns]
             .iter()
-            .map(|field| column_statistics(&statistics, field.name(), field.data_type()))
+            .map(|field| {
+                let found = column_statistics(&statistics, field.name(), field.data_type());
+                if open.commit().content.is_some() {
+                    found
+                } else {
+                    found.to_inexact()
+                }
+            })
             .collect();
         files.push(TableFile {
             path: view.object_store_path(),

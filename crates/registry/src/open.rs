@@ -1,6 +1,8 @@
 //! Opening a table at one version, and only at that one.
 
+use deltalake_core::table::state::DeltaTableState;
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use ossature_delta_policy::maps_columns;
 use ossature_schema_spec::{DatasetName, PinIdentity, TablePin, Version};
 
 use crate::{CommitFacts, Error, TableLocation};
@@ -91,13 +93,28 @@ pub async fn open_table(
         .await
         .map_err(Error::delta("reading a commit"))?;
     // A commit that was cleaned up behind a checkpoint claims nothing.
-    let commit = entry.as_deref().map(CommitFacts::parse).unwrap_or_default();
+    let claims = entry.as_deref().map(CommitFacts::parse);
+    let commit = claims
+        .filter(|_| holds_what_files_hold(snapshot))
+        .unwrap_or_default();
     Ok(OpenTable {
         location: location.clone(),
         table,
         version: found,
         commit,
     })
+}
+
+/// Whether the rows of a version are those of its files, under the names that they have there.
+///
+/// Our writer makes no other tables. Where somebody else did, its commits on top cannot speak for what lies below: a
+/// deletion vector that is not applied brings deleted rows back.
+fn holds_what_files_hold(snapshot: &DeltaTableState) -> bool {
+    !maps_columns(snapshot.metadata().configuration())
+        && snapshot
+            .log_data()
+            .iter()
+            .all(|file| file.deletion_vector_descriptor().is_none())
 }
 
 /// Tells apart a missing table, a missing version and every other failure.
