@@ -335,9 +335,7 @@ async fn a_column_of_a_type_that_cannot_be_declared_is_not_taken_for_a_missing_o
     let lake = TemporaryLake::try_new()?;
     let location = lake.location("cpg.theirs")?;
     let odd: arrow_array::ListArray =
-        arrow_array::ListArray::from_iter_primitive::<arrow_array::types::Int64Type, _, _>([Some(
-            [Some(1)],
-        )]);
+        arrow_array::ListArray::from_iter_primitive::<Int64Type, _, _>([Some([Some(1)])]);
     let fields =
         datafusion::arrow::datatypes::Fields::from(vec![datafusion::arrow::datatypes::Field::new(
             "a b",

@@ -1,6 +1,7 @@
 //! Table properties: every `delta.*` string of the project, who decides its value, and how values are written.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
 
 use ossature_schema_spec::ColumnName;
 
@@ -43,7 +44,7 @@ pub(crate) mod key {
 /// assert!(maps_columns(&properties("name")) && maps_columns(&properties("id")));
 /// assert!(!maps_columns(&properties("none")) && !maps_columns(&HashMap::new()));
 /// ```
-pub fn maps_columns(properties: &HashMap<String, String>) -> bool {
+pub fn maps_columns<S: BuildHasher>(properties: &HashMap<String, String, S>) -> bool {
     properties
         .get(key::COLUMN_MAPPING_MODE)
         .is_some_and(|mode| mode != "none")

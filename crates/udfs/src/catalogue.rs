@@ -10,12 +10,19 @@ use ossature_schema_spec::{CanonicalHasher, Fingerprint};
 use crate::aggregate::{AggregateFunction, AggregateSpec};
 use crate::argument::{Argument, render};
 use crate::collection::{LIST_BUCKETS, SORTED_ENTRIES, SORTED_MAP};
-use crate::id::{EDGE_ID, FILE_OF, IS_SYMBOL, SYMBOL_ID};
+use crate::id::{EDGE_ID, FILE_OF, IS_SYMBOL, SAME_NAME, SYMBOL_ID};
 use crate::mro::C3_MRO;
 use crate::names::RESOLVE_NAMES;
 use crate::scalar::{ScalarFunction, ScalarSpec};
 
-static SCALARS: [ScalarSpec; 5] = [EDGE_ID, FILE_OF, IS_SYMBOL, LIST_BUCKETS, SYMBOL_ID];
+static SCALARS: [ScalarSpec; 6] = [
+    EDGE_ID,
+    FILE_OF,
+    IS_SYMBOL,
+    LIST_BUCKETS,
+    SAME_NAME,
+    SYMBOL_ID,
+];
 static AGGREGATES: [AggregateSpec; 4] = [C3_MRO, RESOLVE_NAMES, SORTED_ENTRIES, SORTED_MAP];
 
 /// A function for the engine.

@@ -47,6 +47,14 @@ pub enum Error {
         /// The smallest number allowed.
         least: i64,
     },
+    /// Two names with one symbol id.
+    #[error("`{one}` and `{other}` have one symbol id")]
+    SymbolCollision {
+        /// A name.
+        one: String,
+        /// The other.
+        other: String,
+    },
     /// A key that occurs twice in one map.
     #[error("key `{key}` occurs twice in one map")]
     DuplicateKey {
@@ -88,6 +96,7 @@ impl Error {
             Self::ArgumentType { .. } => "argument_type",
             Self::UnknownSymbolKind { .. } => "unknown_symbol_kind",
             Self::OutOfRange { .. } => "out_of_range",
+            Self::SymbolCollision { .. } => "symbol_collision",
             Self::DuplicateKey { .. } => "duplicate_key",
             Self::MissingValue { .. } => "missing_value",
             Self::UnknownRole { .. } => "unknown_role",
@@ -100,6 +109,9 @@ impl Error {
         match self {
             Self::DuplicateKey { .. } => {
                 Some("group by the entity and keep one value for each key".to_owned())
+            }
+            Self::SymbolCollision { .. } => {
+                Some("rename one of them, or leave its file out of the source tree".to_owned())
             }
             Self::ArgumentType { wanted, .. } => Some(format!("cast it to {wanted}")),
             _ => None,

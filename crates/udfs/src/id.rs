@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray};
 use datafusion::arrow::datatypes::{DataType, Int32Type, Int64Type};
 use ossature_schema_spec::{EdgeId, SemanticType, SiteId, SymbolId, SymbolKind};
 
@@ -92,6 +92,46 @@ fn symbol(kind: &str, name: &str, duplicate: i32) -> Result<i64, Error> {
         least: 0,
     })?;
     Ok(SymbolId::of(known, name, duplicate).value())
+}
+
+pub(crate) const SAME_NAME: ScalarSpec = ScalarSpec {
+    name: "same_name",
+    version: 1,
+    doc: "The one of two names under one symbol id, which must be equal: two different names whose ids collide are an error that shows both. Null beside a name is no name.",
+    example: "same_name('pkg.mod.A', NULL)",
+    arguments: &[
+        Argument::optional("one", Reads::Text),
+        Argument::optional("other", Reads::Text),
+    ],
+    returns: |_| Ok(DataType::Utf8),
+    semantic: None,
+    is_partial: true,
+    is_monotone: false,
+    body: same_names,
+};
+
+fn same_names(arguments: &[ArrayRef]) -> Result<ArrayRef, Error> {
+    let names = arguments[0].as_string::<i32>();
+    let others = arguments[1].as_string::<i32>();
+    let collision = names.iter().zip(others).find_map(|names| match names {
+        (Some(one), Some(other)) if one != other => Some((one, other)),
+        _ => None,
+    });
+    if let Some((one, other)) = collision {
+        return Err(Error::SymbolCollision {
+            one: one.to_owned(),
+            other: other.to_owned(),
+        });
+    }
+    if names.null_count() == 0 {
+        return Ok(Arc::clone(&arguments[0]));
+    }
+    let names: StringArray = names
+        .iter()
+        .zip(others)
+        .map(|(one, other)| one.or(other))
+        .collect();
+    Ok(Arc::new(names))
 }
 
 pub(crate) const EDGE_ID: ScalarSpec = ScalarSpec {

@@ -67,6 +67,25 @@ async fn null_arguments_give_null_unless_null_is_a_value() {
 }
 
 #[tokio::test]
+async fn names_of_one_symbol_are_one_name() {
+    check(
+        "SELECT same_name(a, b) AS name
+         FROM (VALUES (1, 'm.f', 'm.f'), (2, 'm.f', NULL), (3, NULL, 'm.f'), (4, NULL, NULL)) AS t(i, a, b)
+         ORDER BY i",
+        expect![[r#"
+            +------+
+            | name |
+            +------+
+            | m.f  |
+            | m.f  |
+            | m.f  |
+            |      |
+            +------+"#]],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn wrong_arguments_are_told() {
     for (sql, want) in [
         (
@@ -96,6 +115,10 @@ async fn wrong_arguments_are_told() {
         (
             "SELECT list_buckets([1, 2], 0)",
             expect!["External error: the length of a bucket must be at least 1, not 0"],
+        ),
+        (
+            "SELECT same_name(a, b) FROM (VALUES ('m.f', 'm.f'), ('m.f', 'n.g')) AS t(a, b)",
+            expect!["External error: `m.f` and `n.g` have one symbol id"],
         ),
         (
             "SELECT sorted_map(k, 1) FROM (VALUES ('a'), ('a')) AS t(k)",
@@ -261,12 +284,13 @@ async fn the_registry_is_a_published_list() {
         scalar v1 edge_id(kind text, src long, dst long, label text?, position integer?) ossature.edge_id
         scalar v1 file_of(node_id long) ossature.node_id
         scalar v1 is_symbol(node_id long)
-        scalar v1 list_buckets(entries list, length_max integer)
+        scalar v2 list_buckets(entries list, length_max integer)
         aggregate v1 resolve_names(role text, name text, target text?, path text?, rank integer?)
+        scalar v1 same_name(one text?, other text?)
         aggregate v1 sorted_entries(entry struct)
         aggregate v1 sorted_map(key text, value any?)
         scalar v1 symbol_id(kind text, qualified_name text, duplicate_index integer) ossature.node_id"#]].assert_eq(&lines.join("\n"));
-    expect!["a06f65ef25d5"].assert_eq(&ossature_udfs::snapshot_hash().short());
+    expect!["395e4b40329d"].assert_eq(&ossature_udfs::snapshot_hash().short());
 }
 
 fn table(rows: &[(i64, Option<i64>, String)]) -> RecordBatch {

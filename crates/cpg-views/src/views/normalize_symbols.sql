@@ -1,7 +1,14 @@
--- Everything in the tree that has a name of its own. One symbol may be declared in several places.
+-- Everything in the tree that has a name of its own. One symbol may be declared in several places, under one name.
 SELECT
     symbol_id,
-    min(symbol_kind) AS symbol_kind,
+    split_part(
+        same_name(
+            concat(min(symbol_kind), ' ', min(qualified_name)),
+            concat(max(symbol_kind), ' ', max(qualified_name))
+        ),
+        ' ',
+        1
+    ) AS symbol_kind,
     min(name) AS name,
     min(qualified_name) AS qualified_name,
     bool_and(is_overload) AS is_overload,

@@ -6,6 +6,7 @@
     reason = "a test that fails here fails"
 )]
 
+mod collisions;
 mod empty;
 mod session;
 mod shop;

@@ -32,8 +32,8 @@ fn session(partitions: usize) -> SessionContext {
     session
 }
 
-/// The graph of the extract tables that `batches_of` gives.
-pub(crate) async fn graph(
+/// The extract tables that `batches_of` gives, and none of the views.
+pub(crate) fn extracted(
     partitions: usize,
     batches_of: impl Fn(&DatasetSpec) -> Vec<RecordBatch>,
 ) -> SessionContext {
@@ -44,6 +44,15 @@ pub(crate) async fn graph(
             .register_table(spec.name().as_str(), Arc::new(table))
             .unwrap();
     }
+    session
+}
+
+/// The graph of the extract tables that `batches_of` gives.
+pub(crate) async fn graph(
+    partitions: usize,
+    batches_of: impl Fn(&DatasetSpec) -> Vec<RecordBatch>,
+) -> SessionContext {
+    let session = extracted(partitions, batches_of);
     for view in views().unwrap() {
         run(&session, &view).await;
     }
@@ -100,7 +109,7 @@ fn check_columns(contract: &DatasetSpec, found: &Schema) {
     );
 }
 
-/// The type as it is stored, nullability aside.
+/// The type as it is stored, nullability aside: views are what they show.
 fn stored(data_type: &DataType) -> String {
     let fields = |fields: &Fields| {
         let each = fields
@@ -110,7 +119,9 @@ fn stored(data_type: &DataType) -> String {
     };
     match data_type {
         DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8.to_string(),
-        DataType::List(element) => format!("List({})", stored(element.data_type())),
+        DataType::List(element) | DataType::ListView(element) => {
+            format!("List({})", stored(element.data_type()))
+        }
         DataType::Map(entry, _) => format!("Map({})", stored(entry.data_type())),
         DataType::Struct(inner) => format!("Struct({})", fields(inner)),
         other => other.to_string(),
@@ -128,8 +139,8 @@ pub(crate) async fn count(session: &SessionContext, sql: &str) -> usize {
     session.sql(sql).await.unwrap().count().await.unwrap()
 }
 
-/// The graph of a folder of Python files.
-pub(crate) async fn graph_of(root: &Path, partitions: usize) -> SessionContext {
+/// What is extracted from a folder of Python files, by dataset.
+pub(crate) fn tables_of(root: &Path) -> BTreeMap<String, Vec<RecordBatch>> {
     let listing = list_sources(root, &ScanOptions::everything()).unwrap();
     let mut tables: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
     let options = ExtractOptions::with_threads(NonZeroUsize::MIN);
@@ -139,6 +150,12 @@ pub(crate) async fn graph_of(root: &Path, partitions: usize) -> SessionContext {
         ControlFlow::Continue(())
     })
     .unwrap();
+    tables
+}
+
+/// The graph of a folder of Python files.
+pub(crate) async fn graph_of(root: &Path, partitions: usize) -> SessionContext {
+    let tables = tables_of(root);
     let batches_of = |spec: &DatasetSpec| tables.get(spec.name().as_str()).cloned();
     graph(partitions, |spec| batches_of(spec).unwrap_or_default()).await
 }
