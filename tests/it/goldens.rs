@@ -3,21 +3,15 @@
 //! A change of a query, of the engine's optimizer or of what enters a fingerprint shows here as a difference of text.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use expect_test::expect_file;
-use ossature_artifacts::{ExecutionProfileV1, RunOptionsV1, RunStart};
-use ossature_cpg_views::{sources, views};
+use ossature_cpg_views::views;
 use ossature_delta_policy::TablePolicy;
 use ossature_lineage::PlanBundle;
-use ossature_pipeline::{Run, RunRequest};
-use ossature_python_extract::{Dataset, ExtractOptions, ScanOptions, extract, list_sources};
-use ossature_registry::SessionSpec;
-use ossature_tests::{Failure, TemporaryLake};
+use ossature_pipeline::Run;
+use ossature_schema_spec::DatasetName;
+use ossature_tests::{Failure, TemporaryLake, facts_of, graph, graph_run};
 use ossature_udfs::snapshot;
 use ossature_view_graph::{Materialization, View, ViewGraph, plan_view};
 
@@ -25,8 +19,8 @@ fn goldens() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("goldens")
 }
 
-fn graph() -> Result<ViewGraph, Failure> {
-    Ok(ViewGraph::try_new(sources()?, views()?)?)
+fn plain(_: &DatasetName) -> TablePolicy {
+    TablePolicy::default()
 }
 
 /// What is compared: file name and text.
@@ -36,64 +30,6 @@ fn schedule(graph: &ViewGraph) -> String {
     let steps = graph.schedule().into_iter();
     let lines: Vec<String> = steps.map(|step| step.to_string()).collect();
     lines.join("\n") + "\n"
-}
-
-/// The batches of a source tree.
-fn facts_of(root: &Path) -> Result<Vec<(Dataset, RecordBatch)>, Failure> {
-    let listing = list_sources(root, &ScanOptions::everything())?;
-    let mut batches = Vec::new();
-    let options = ExtractOptions::with_threads(NonZeroUsize::MIN);
-    extract(&listing, &options, |dataset, batch| {
-        batches.push((dataset, batch));
-        ControlFlow::Continue(())
-    })?;
-    Ok(batches)
-}
-
-/// A run whose views are computed, over these rows of the sources.
-async fn run(
-    lake: &TemporaryLake,
-    threads: usize,
-    rows: &[(Dataset, RecordBatch)],
-) -> Result<Run, Failure> {
-    let session = SessionSpec {
-        threads: NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN),
-        ..SessionSpec::default()
-    };
-    let start = RunStart {
-        run_id: "golden".to_owned(),
-        parent_run_id: None,
-        source: None,
-        code_version: "0.0.0".to_owned(),
-        engine_versions: BTreeMap::new(),
-        environment: None,
-        options: RunOptionsV1 {
-            python_version: "3.14".to_owned(),
-            max_file_bytes: 8 << 20,
-        },
-        execution: ExecutionProfileV1 {
-            threads: u32::try_from(threads)?,
-            memory_bytes_max: session.memory_bytes_max as u64,
-            batch_rows: u32::try_from(session.batch_rows)?,
-        },
-        started_at_unix_ms: 0,
-    };
-    let mut run = Run::begin(RunRequest {
-        lake: lake.lake.clone(),
-        start,
-        graph: graph()?,
-        policy: |_| TablePolicy::default(),
-        session,
-        observer: Arc::new(|_| {}),
-    })
-    .await?;
-    let mut writers = run.source_writers().await?;
-    for (dataset, batch) in rows {
-        writers.push(dataset.spec()?.name(), batch).await?;
-    }
-    run.finish_sources(writers).await?;
-    run.compute_views().await?;
-    Ok(run)
 }
 
 async fn bundle(run: &Run, view: &View) -> Result<PlanBundle, Failure> {
@@ -151,7 +87,7 @@ fn with_fingerprint(bundle: &PlanBundle) -> String {
 
 async fn rendered() -> Result<Texts, Failure> {
     let lake = TemporaryLake::try_new()?;
-    let run = run(&lake, 1, &[]).await?;
+    let run = graph_run(&lake, 1, plain, &[]).await?;
     let mut texts = render(&run, with_fingerprint).await?;
     assert!(
         texts == render(&run, with_fingerprint).await?,
@@ -188,8 +124,8 @@ async fn plans_do_not_depend_on_rows() -> Result<(), Failure> {
     let shop = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/cpg-views/tests/trees/shop");
     let facts = facts_of(&shop)?;
     assert!(facts.len() > 10);
-    let empty = run(&empty, 1, &[]).await?;
-    let filled = run(&filled, 2, &facts).await?;
+    let empty = graph_run(&empty, 1, plain, &[]).await?;
+    let filled = graph_run(&filled, 2, plain, &facts).await?;
     let (one, other) = (
         render(&empty, render_plan).await?,
         render(&filled, render_plan).await?,

@@ -1,5 +1,6 @@
 //! End-to-end tests: one binary, a module per promise.
 
+mod builds;
 mod fingerprints;
 mod goldens;
 mod guards;

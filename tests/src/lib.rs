@@ -1,7 +1,10 @@
 //! Fixtures of the end-to-end tests: small tables, written by our writer and by somebody else's.
 
+mod graph_run;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -14,6 +17,8 @@ use ossature_write_pipeline::{
     EncodePool, Provenance, TableWriter, WriteMode, WriteOutcome, WriteRequest,
 };
 use tempfile::TempDir;
+
+pub use graph_run::{facts_of, graph, graph_run};
 
 /// What fixtures may fail with.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -35,7 +40,7 @@ impl TemporaryLake {
     }
 
     /// The lake's folder.
-    pub fn path(&self) -> &std::path::Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
@@ -136,4 +141,24 @@ pub async fn write_foreign(
             .await?;
     }
     Ok(table)
+}
+
+/// The Parquet files below a folder, logs aside: their paths below `root`, and their bytes.
+pub fn files_below(folder: &Path, root: &Path) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            if !path.ends_with("_delta_log") {
+                found.extend(files_below(&path, root)?);
+            }
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "parquet")
+        {
+            let below = path.strip_prefix(root)?.to_string_lossy().into_owned();
+            found.insert(below, std::fs::read(&path)?);
+        }
+    }
+    Ok(found)
 }
