@@ -68,7 +68,17 @@ impl Both {
         let wanted = self.plain.sql(sql).await?.collect().await?;
         let [found, wanted] =
             [found, wanted].map(|rows| pretty_format_batches(&rows).map(|rows| rows.to_string()));
-        assert_eq!(found?, wanted?, "{sql}\n{text}");
+        let (found, wanted) = (found?, wanted?);
+        let difference = found
+            .lines()
+            .zip(wanted.lines())
+            .find(|(one, other)| one != other);
+        assert_eq!(difference, None, "{sql}\n{text}");
+        assert_eq!(
+            found.lines().count(),
+            wanted.lines().count(),
+            "{sql}\n{text}"
+        );
         Ok(text)
     }
 }
@@ -90,7 +100,7 @@ fn contract(name: &str, rows: &RecordBatch) -> Result<DatasetSpec, Failure> {
     Ok(builder.build()?)
 }
 
-/// `id` as given and never null, `kind` with three values, `rest` that falls while `id` grows.
+/// `id` as given and never null, `kind` with three values, `rest` that falls from row to row.
 fn rows(ids: impl IntoIterator<Item = i64>) -> Result<RecordBatch, Failure> {
     let ids: Vec<i64> = ids.into_iter().collect();
     let kind = |id: &i64| format!("kind {}", id % 3);
@@ -102,7 +112,12 @@ fn rows(ids: impl IntoIterator<Item = i64>) -> Result<RecordBatch, Failure> {
         ),
         (
             "rest",
-            Arc::new(ids.iter().map(|id| -id).collect::<Int64Array>()),
+            Arc::new(
+                (0..)
+                    .take(ids.len())
+                    .map(|at: i64| -at)
+                    .collect::<Int64Array>(),
+            ),
         ),
     ];
     Ok(RecordBatch::try_from_iter_with_nullable(
@@ -253,6 +268,56 @@ async fn what_does_not_collect_in_the_order_of_groups_stays_with_the_engine() ->
     ] {
         let plan = both.check(sql).await?;
         assert!(!plan.contains("mode=Single"), "{plan}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_in_the_order_of_the_first_key_are_sorted_as_they_pass() -> Result<(), Failure> {
+    let many = rows((0..2000).map(|id| id / 3))?;
+    // One value fills whole files, so that its rows could be any number.
+    let one = rows((0..1000).map(|id| if (200..700).contains(&id) { 200 } else { id }))?;
+    let few = rows([7; 90])?;
+    for threads in [1, 3] {
+        let tables = [
+            ("many", many.clone()),
+            ("one", one.clone()),
+            ("few", few.clone()),
+        ];
+        let both = Both::of(threads, &tables).await?;
+        for (sql, is_partial) in [
+            ("SELECT * FROM many ORDER BY id, kind, rest", true),
+            (
+                "SELECT rest, id AS i FROM many WHERE kind <> 'kind 1' ORDER BY i, rest DESC",
+                true,
+            ),
+            ("SELECT * FROM few ORDER BY id, kind, rest", true),
+            ("SELECT * FROM many ORDER BY kind, id, rest", false),
+            ("SELECT * FROM many ORDER BY id DESC, kind, rest", false),
+            ("SELECT id + 1 AS i, kind FROM many ORDER BY i, kind", false),
+            ("SELECT * FROM many ORDER BY id, kind LIMIT 11", false),
+            ("SELECT * FROM one ORDER BY id, kind, rest", false),
+        ] {
+            let plan = both.check(sql).await?;
+            assert_eq!(
+                plan.contains("PartialSortExec"),
+                is_partial,
+                "{sql}\n{plan}"
+            );
+            assert_eq!(
+                plan.contains(" SortExec") || plan.starts_with("SortExec"),
+                !is_partial,
+                "{plan}"
+            );
+        }
+        let union =
+            "SELECT id, kind, 'a' AS part FROM many UNION ALL SELECT id, kind, 'b' FROM few";
+        let sql = format!("SELECT * FROM ({union}) ORDER BY part, id, kind");
+        let plan = both.check(&sql).await?;
+        assert!(
+            plan.contains("PartialSortExec") && !plan.contains(" SortExec"),
+            "{plan}"
+        );
     }
     Ok(())
 }

@@ -5,30 +5,25 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Result, ScalarValue, internal_err};
-use datafusion::datasource::physical_plan::FileScanConfig;
-use datafusion::datasource::source::DataSourceExec;
+use datafusion::common::{Result, internal_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, Partitioning, PhysicalExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::common::spawn_buffered;
-use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
-use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::sorts::streaming_merge::StreamingMergeBuilder;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
     SendableRecordBatchStream,
 };
 use futures::{StreamExt, TryStreamExt, stream};
+
+use super::bounds::{Range, file_ranges};
 
 /// Batches that a partition may be ahead of its reader.
 const BATCHES_AHEAD: usize = 2;
@@ -81,7 +76,10 @@ fn groups_in_order(input: &Arc<dyn ExecutionPlan>, order: &LexOrdering) -> Optio
     let key = order.first();
     let column = key.expr.downcast_ref::<Column>()?.index();
     let mut ranges = (0..input.output_partitioning().partition_count())
-        .map(|partition| Some((range(input, partition, column)?, partition)))
+        .map(|partition| {
+            let files = file_ranges(input, partition, column)?;
+            Some((files.into_iter().reduce(Range::widened)?, partition))
+        })
         .collect::<Option<Vec<_>>>()?;
     if ranges
         .iter()
@@ -102,7 +100,7 @@ fn groups_in_order(input: &Arc<dyn ExecutionPlan>, order: &LexOrdering) -> Optio
     for (range, partition) in ranges {
         match groups.last_mut() {
             Some((reached, partitions)) if !range.follows(reached, descending) => {
-                reached.widen(range);
+                *reached = reached.clone().widened(range);
                 partitions.push(partition);
             }
             _ => groups.push((range, vec![partition])),
@@ -114,111 +112,6 @@ fn groups_in_order(input: &Arc<dyn ExecutionPlan>, order: &LexOrdering) -> Optio
             .map(|(_, partitions)| partitions)
             .collect(),
     )
-}
-
-/// The smallest and the largest value of a column.
-#[derive(Clone)]
-struct Range {
-    low: ScalarValue,
-    high: ScalarValue,
-}
-
-impl Range {
-    fn follows(&self, before: &Self, descending: bool) -> bool {
-        if descending {
-            self.high < before.low
-        } else {
-            self.low > before.high
-        }
-    }
-
-    fn widen(&mut self, other: Self) {
-        if other.low < self.low {
-            self.low = other.low;
-        }
-        if other.high > self.high {
-            self.high = other.high;
-        }
-    }
-}
-
-/// Exact bounds of a column without nulls in one partition of a plan.
-///
-/// Goes through nodes that hand rows on or leave some out, down to files whose bounds our writer recorded.
-fn range(plan: &Arc<dyn ExecutionPlan>, partition: usize, column: usize) -> Option<Range> {
-    if let Some(union) = plan.downcast_ref::<UnionExec>() {
-        let mut partition = partition;
-        for input in union.inputs() {
-            let count = input.output_partitioning().partition_count();
-            if partition < count {
-                return range(input, partition, column);
-            }
-            partition -= count;
-        }
-        return None;
-    }
-    if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
-        let column = projection
-            .expr()
-            .get(column)?
-            .expr
-            .downcast_ref::<Column>()?;
-        return range(projection.input(), partition, column.index());
-    }
-    if let Some(filter) = plan.downcast_ref::<FilterExec>() {
-        let column = match filter.projection().as_ref() {
-            Some(columns) => *columns.get(column)?,
-            None => column,
-        };
-        return range(filter.input(), partition, column);
-    }
-    if let Some(sort) = plan.downcast_ref::<SortExec>() {
-        let is_each_its_own = sort.preserve_partitioning()
-            || sort.input().output_partitioning().partition_count() == 1;
-        return if is_each_its_own {
-            range(sort.input(), partition, column)
-        } else {
-            None
-        };
-    }
-    let scan = plan.downcast_ref::<DataSourceExec>()?;
-    let config = scan.data_source().downcast_ref::<FileScanConfig>()?;
-    let column = match config.file_source().projection() {
-        Some(projection) => {
-            let column = projection
-                .as_ref()
-                .get(column)?
-                .expr
-                .downcast_ref::<Column>()?;
-            column.index()
-        }
-        None => column,
-    };
-    let mut bounds: Option<Range> = None;
-    for file in config.file_groups.get(partition)?.files() {
-        // Partition columns come behind those of the files.
-        let statistics = file.statistics.as_ref()?.column_statistics.get(column)?;
-        let (Precision::Exact(low), Precision::Exact(high), Precision::Exact(0)) = (
-            &statistics.min_value,
-            &statistics.max_value,
-            &statistics.null_count,
-        ) else {
-            return None;
-        };
-        // A partition value may be null, which a comparison of bounds would put first whatever the order says.
-        if low.is_null() || high.is_null() {
-            return None;
-        }
-        let file = Range {
-            low: low.clone(),
-            high: high.clone(),
-        };
-        match &mut bounds {
-            None => bounds = Some(file),
-            Some(bounds) => bounds.widen(file),
-        }
-    }
-    bounds
 }
 
 /// The partitions of its input as one: group after group, the partitions of a group merged.
