@@ -1,13 +1,18 @@
 //! Deterministic by construction: what the writer promises, read back from folders and logs.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use ossature_registry::{COMMIT_KEY_PREFIX, open_table};
+use arrow_array::{
+    ArrayRef, Date32Array, Decimal128Array, Int16Array, RecordBatch, TimestampMicrosecondArray,
+};
+use ossature_registry::{COMMIT_KEY_PREFIX, Catalog, SessionSpec, open_dataset, open_table};
 use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec};
 use ossature_tests::{Failure, TemporaryLake, request, rows, things, write};
-use ossature_write_pipeline::{Error, TransactionId, WriteMode};
+use ossature_write_pipeline::{EncodePool, Error, TableWriter, TransactionId, WriteMode};
+use serde_json::{Value, json};
 
 /// Data files below a folder: path and bytes.
 fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
@@ -31,6 +36,26 @@ fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
         }
     }
     Ok(found)
+}
+
+/// The files that a commit added, in its order.
+fn added(folder: &Path, version: u64) -> Result<Vec<Value>, Failure> {
+    let log = folder.join(format!("_delta_log/{version:020}.json"));
+    let mut files = Vec::new();
+    for line in std::fs::read_to_string(log)?.lines() {
+        let mut action: Value = serde_json::from_str(line)?;
+        if action["add"].is_object() {
+            files.push(action["add"].take());
+        }
+    }
+    Ok(files)
+}
+
+fn paths(files: &[Value]) -> Vec<&str> {
+    files
+        .iter()
+        .filter_map(|file| file["path"].as_str())
+        .collect()
 }
 
 fn in_batches(all: &RecordBatch, rows: usize) -> Vec<RecordBatch> {
@@ -110,8 +135,8 @@ async fn a_stale_writer_does_not_hide_what_came_between() -> Result<(), Failure>
     let contract = things("cpg.things")?;
     let request = || request(&lake.lake, &contract, 100, WriteMode::Overwrite);
     write(request()?, 1, [rows(0..50)?]).await?;
-    let pool = ossature_write_pipeline::EncodePool::new(std::num::NonZeroUsize::MIN);
-    let mut stale = ossature_write_pipeline::TableWriter::open(request()?, pool).await?;
+    let pool = EncodePool::new(NonZeroUsize::MIN);
+    let mut stale = TableWriter::open(request()?, pool).await?;
     stale.push(&rows(0..10)?).await?;
     write(request()?, 1, [rows(0..60)?]).await?;
     let lost = stale.finish().await.err();
@@ -134,9 +159,10 @@ async fn an_earlier_run_does_not_replace_a_later_one() -> Result<(), Failure> {
         Ok(request)
     };
     write(numbered(2)?, 1, [rows(0..50)?]).await?;
-    let error = write(numbered(1)?, 1, [rows(0..10)?]).await.err();
-    let error = error.and_then(|error| error.downcast::<Error>().ok());
-    assert_eq!(error.map(|error| error.code()), Some("superseded"));
+    // Before it has computed a row.
+    let earlier = TableWriter::open(numbered(1)?, EncodePool::new(NonZeroUsize::MIN)).await;
+    assert_eq!(earlier.err().map(|error| error.code()), Some("superseded"));
+    write(numbered(2)?, 1, [rows(0..60)?]).await?;
     Ok(())
 }
 
@@ -164,9 +190,156 @@ async fn appended_rows_stay_beside_equal_ones() -> Result<(), Failure> {
         let request = request(&lake.lake, &contract, 100, WriteMode::Append)?;
         write(request, 1, [rows(0..10)?]).await?;
     }
-    let dataset =
-        ossature_registry::open_dataset(&contract, &lake.location("cpg.things")?, None).await?;
+    let dataset = open_dataset(&contract, &lake.location("cpg.things")?, None).await?;
     assert_eq!(dataset.facts().rows, Some(20));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn equal_files_of_one_write_are_all_kept() -> Result<(), Failure> {
+    let contract = DatasetSpec::builder("cpg.notes", "")
+        .column(ColumnSpec::required("id", ColumnType::Int64)?)
+        .order_by(["id"])
+        .build()?;
+    let ids = |count| {
+        rows([7].repeat(count))?
+            .project(&[2])
+            .map_err(Failure::from)
+    };
+    let mut seen = Vec::new();
+    for threads in [1, 4] {
+        let lake = TemporaryLake::try_new()?;
+        let request = |mode| request(&lake.lake, &contract, 10, mode);
+        let first = write(request(WriteMode::Overwrite)?, threads, [ids(25)?]).await?;
+        assert_eq!((first.files, first.files_added), (3, 3));
+        let location = lake.location("cpg.notes")?;
+        let dataset = open_dataset(&contract, &location, None).await?;
+        assert_eq!(dataset.facts().rows, Some(25));
+        let again = write(request(WriteMode::Overwrite)?, threads, [ids(25)?]).await?;
+        assert_eq!(again.version, first.version);
+        // One file less, of which there are equal ones.
+        write(request(WriteMode::Overwrite)?, threads, [ids(15)?]).await?;
+        write(request(WriteMode::Append)?, threads, [ids(20)?]).await?;
+        let dataset = open_dataset(&contract, &location, None).await?;
+        assert_eq!(dataset.facts().rows, Some(35));
+        let folder = location.to_string();
+        let log = (1..=3).map(|version| added(Path::new(&folder), version));
+        seen.push((
+            files(Path::new(&folder))?,
+            log.collect::<Result<Vec<_>, _>>()?,
+        ));
+    }
+    assert_eq!(seen[0], seen[1]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_stored_ends_the_write() -> Result<(), Failure> {
+    let contract = things("cpg.things")?;
+    let batches = in_batches(&rows(0..10_000)?, 100);
+    let stored = TemporaryLake::try_new()?;
+    let whole = request(&stored.lake, &contract, 100, WriteMode::Overwrite)?;
+    write(whole, 1, batches.clone()).await?;
+    let folder = stored.location("cpg.things")?.to_string();
+    let added = added(Path::new(&folder), 1)?;
+
+    let lake = TemporaryLake::try_new()?;
+    let folder = lake.location("cpg.things")?.to_string();
+    // Where the first file should go there is a folder.
+    std::fs::create_dir_all(Path::new(&folder).join(paths(&added)[0]))?;
+    let request = request(&lake.lake, &contract, 100, WriteMode::Overwrite)?;
+    let mut writer = TableWriter::open(request, EncodePool::new(NonZeroUsize::MIN)).await?;
+    let mut refused = None;
+    for batch in &batches {
+        if let Err(error) = writer.push(batch).await {
+            refused = Some(error.code());
+            break;
+        }
+    }
+    assert_eq!(refused, Some("store_failure"));
+    drop(writer);
+    let others = std::fs::read_dir(&folder)?.filter_map(Result::ok);
+    let others = others.filter(|entry| entry.path().is_file()).count();
+    assert_eq!(others, 0, "files were begun before the first was stored");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_writer_that_is_dropped_stores_no_more_files() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let pool = EncodePool::new(NonZeroUsize::MIN);
+    let open = async |name: &str| -> Result<TableWriter, Failure> {
+        let request = request(&lake.lake, &things(name)?, 10, WriteMode::Overwrite)?;
+        Ok(TableWriter::open(request, pool.clone()).await?)
+    };
+    let mut dropped = open("cpg.dropped").await?;
+    // One file is on its way.
+    dropped.push(&rows(0..11)?).await?;
+    drop(dropped);
+    // Who waits for the only encoder waits for everything that the dropped writer still does with it.
+    let mut other = open("cpg.other").await?;
+    other.push(&rows(0..10)?).await?;
+    other.finish().await?;
+    let folder = lake.location("cpg.dropped")?.to_string();
+    assert_eq!(files(Path::new(&folder))?.len(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn bounds_in_the_log_are_of_the_declared_types() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let money = ColumnType::Decimal {
+        precision: 10,
+        scale: 2,
+    };
+    let contract = DatasetSpec::builder("cpg.sales", "")
+        .column(ColumnSpec::required("day", ColumnType::Date)?)
+        .column(ColumnSpec::required("price", money)?)
+        .column(ColumnSpec::required("at", ColumnType::TimestampUtc)?)
+        .column(ColumnSpec::nullable("count", ColumnType::Int16)?)
+        .order_by(["day", "price", "at", "count"])
+        .build()?;
+    let columns: [(&str, ArrayRef); 4] = [
+        ("day", Arc::new(Date32Array::from(vec![19_782, 19_783]))),
+        (
+            "price",
+            Arc::new(Decimal128Array::from(vec![150, 225]).with_precision_and_scale(10, 2)?),
+        ),
+        (
+            "at",
+            Arc::new(TimestampMicrosecondArray::from(vec![1_001, 2_002]).with_timezone("UTC")),
+        ),
+        ("count", Arc::new(Int16Array::from(vec![None, Some(-3)]))),
+    ];
+    let rows = RecordBatch::try_from_iter(columns)?;
+    let request = request(&lake.lake, &contract, 100, WriteMode::Overwrite)?;
+    write(request, 1, [rows]).await?;
+
+    let location = lake.location("cpg.sales")?;
+    let log = added(Path::new(&location.to_string()), 1)?;
+    let statistics: Value = serde_json::from_str(log[0]["stats"].as_str().unwrap_or_default())?;
+    let want = json!({
+        "minValues": {"day": "2024-02-29", "count": -3},
+        "maxValues": {"day": "2024-03-01", "count": -3},
+        "nullCount": {"day": 0, "price": 0, "at": 0, "count": 1},
+        "numRecords": 2,
+    });
+    assert_eq!(statistics, want);
+
+    let dataset = open_dataset(&contract, &location, None).await?;
+    let mut catalog = Catalog::new(SessionSpec::default().build()?);
+    catalog.register(&dataset)?;
+    let count = async |filter: &str| {
+        let sql = format!("SELECT day FROM sales WHERE {filter}");
+        catalog.session().sql(&sql).await?.count().await
+    };
+    assert_eq!(count("price = 1.50").await?, 1);
+    assert_eq!(count("day = DATE '2024-03-01'").await?, 1);
+    assert_eq!(count("day > DATE '2024-03-01'").await?, 0);
+    let early = "at < TIMESTAMP '1970-01-01T00:00:00.001500Z'";
+    assert_eq!(count(early).await?, 1);
+    assert_eq!(count("count = -3").await?, 1);
+    assert_eq!(count("count IS NULL").await?, 1);
     Ok(())
 }
 
@@ -184,13 +357,10 @@ async fn partitions_are_folders_and_keep_their_order() -> Result<(), Failure> {
         let ids: Vec<i64> = ids.collect();
         let families = vec![family; ids.len()];
         Ok(RecordBatch::try_from_iter([
-            (
-                "id",
-                std::sync::Arc::new(arrow_array::Int64Array::from(ids)) as _,
-            ),
+            ("id", Arc::new(arrow_array::Int64Array::from(ids)) as _),
             (
                 "family",
-                std::sync::Arc::new(arrow_array::StringArray::from(families)) as _,
+                Arc::new(arrow_array::StringArray::from(families)) as _,
             ),
         ])?)
     };
@@ -207,9 +377,8 @@ async fn partitions_are_folders_and_keep_their_order() -> Result<(), Failure> {
             .join("family=linked")
             .is_dir()
     );
-    let dataset = ossature_registry::open_dataset(&contract, &location, None).await?;
-    let mut catalog =
-        ossature_registry::Catalog::new(ossature_registry::SessionSpec::default().build()?);
+    let dataset = open_dataset(&contract, &location, None).await?;
+    let mut catalog = Catalog::new(SessionSpec::default().build()?);
     catalog.register(&dataset)?;
     let count = async |sql: &str| catalog.session().sql(sql).await?.count().await;
     assert_eq!(

@@ -27,6 +27,35 @@ pub(crate) struct Committed {
     pub(crate) removed: usize,
 }
 
+/// Refuses a run that is earlier than the one that wrote the table.
+///
+/// It need not be asked again when the files are committed: who commits in between makes that commit fail.
+///
+/// **Errors**: [`Error::Superseded`].
+pub(crate) async fn check_transaction(
+    request: &WriteRequest,
+    open: &OpenTable,
+) -> Result<(), Error> {
+    let Some(transaction) = &request.provenance.transaction else {
+        return Ok(());
+    };
+    let written = open
+        .table()
+        .snapshot()
+        .map_err(Error::delta("reading a table"))?
+        .transaction_version(open.table().log_store().as_ref(), &transaction.application)
+        .await
+        .map_err(Error::delta("reading the transaction identifiers"))?;
+    match written {
+        Some(found) if found > transaction.number => Err(Error::Superseded {
+            dataset: request.contract.name().clone(),
+            wanted: transaction.number,
+            found,
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Makes the written files the table's files, or adds them to it.
 pub(crate) async fn commit(
     request: &WriteRequest,
@@ -85,17 +114,6 @@ pub(crate) async fn commit(
         .with_max_retries(0)
         .with_cleanup_expired_logs(Some(false));
     if let Some(transaction) = &request.provenance.transaction {
-        let written = snapshot
-            .transaction_version(open.table().log_store().as_ref(), &transaction.application)
-            .await
-            .map_err(Error::delta("reading the transaction identifiers"))?;
-        if let Some(found) = written.filter(|found| *found > transaction.number) {
-            return Err(Error::Superseded {
-                dataset: dataset.clone(),
-                wanted: transaction.number,
-                found,
-            });
-        }
         properties = properties.with_application_transaction(Transaction::new(
             &transaction.application,
             transaction.number,

@@ -12,7 +12,7 @@ use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type,
     Int32Type, Int64Type, TimestampMicrosecondType,
 };
-use arrow_array::{Array, GenericByteArray, ListArray, MapArray, RecordBatch, StructArray};
+use arrow_array::{Array, GenericByteArray, RecordBatch, StructArray};
 use arrow_buffer::{BooleanBufferBuilder, NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, SchemaRef};
 use blake3::Hasher;
@@ -44,7 +44,7 @@ impl ContentDigest {
     /// Adds rows behind those before.
     pub(crate) fn update(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         for (digest, array) in self.columns.iter_mut().zip(batch.columns()) {
-            digest.update(array.as_ref())?;
+            digest.update(array.as_ref(), None)?;
         }
         self.rows += batch.num_rows() as u64;
         Ok(())
@@ -102,43 +102,38 @@ impl ColumnDigest {
         }
     }
 
-    fn update(&mut self, array: &dyn Array) -> Result<(), Error> {
-        self.validity.update(array.nulls(), array.len());
+    /// Adds the values of `array`; those that `hidden_by` leaves out, being below a null, count as null.
+    fn update(&mut self, array: &dyn Array, hidden_by: Option<&NullBuffer>) -> Result<(), Error> {
+        let nulls = NullBuffer::union(array.nulls(), hidden_by);
+        let nulls = nulls.as_ref();
+        self.validity.update(nulls, array.len());
         match array.data_type() {
             DataType::Boolean => {
                 let array = array.as_boolean();
                 let bytes: Vec<u8> = (0..array.len())
-                    .map(|at| u8::from(array.is_valid(at) && array.value(at)))
+                    .map(|at| u8::from(is_valid(nulls, at) && array.value(at)))
                     .collect();
                 self.values.update(&bytes);
             }
-            DataType::Int8 => self.primitive::<Int8Type>(array),
-            DataType::Int16 => self.primitive::<Int16Type>(array),
-            DataType::Int32 => self.primitive::<Int32Type>(array),
-            DataType::Int64 => self.primitive::<Int64Type>(array),
-            DataType::Float32 => self.primitive::<Float32Type>(array),
-            DataType::Float64 => self.primitive::<Float64Type>(array),
-            DataType::Date32 => self.primitive::<Date32Type>(array),
-            DataType::Decimal128(..) => self.primitive::<Decimal128Type>(array),
-            DataType::Timestamp(..) => self.primitive::<TimestampMicrosecondType>(array),
-            DataType::Utf8 => self.bytes(array.as_string::<i32>()),
-            DataType::Binary => self.bytes(array.as_binary::<i32>()),
-            DataType::Struct(_) => self.structure(array.as_struct())?,
+            DataType::Int8 => self.primitive::<Int8Type>(array, nulls),
+            DataType::Int16 => self.primitive::<Int16Type>(array, nulls),
+            DataType::Int32 => self.primitive::<Int32Type>(array, nulls),
+            DataType::Int64 => self.primitive::<Int64Type>(array, nulls),
+            DataType::Float32 => self.primitive::<Float32Type>(array, nulls),
+            DataType::Float64 => self.primitive::<Float64Type>(array, nulls),
+            DataType::Date32 => self.primitive::<Date32Type>(array, nulls),
+            DataType::Decimal128(..) => self.primitive::<Decimal128Type>(array, nulls),
+            DataType::Timestamp(..) => self.primitive::<TimestampMicrosecondType>(array, nulls),
+            DataType::Utf8 => self.bytes(array.as_string::<i32>(), nulls),
+            DataType::Binary => self.bytes(array.as_binary::<i32>(), nulls),
+            DataType::Struct(_) => self.structure(array.as_struct(), nulls)?,
             DataType::List(_) => {
-                let ListArrayParts {
-                    offsets,
-                    nulls,
-                    child,
-                } = ListArrayParts::list(array.as_list());
-                self.list(offsets, nulls, child)?;
+                let list = array.as_list::<i32>();
+                self.list(list.offsets(), nulls, list.values().as_ref())?;
             }
             DataType::Map(..) => {
-                let ListArrayParts {
-                    offsets,
-                    nulls,
-                    child,
-                } = ListArrayParts::map(array.as_map());
-                self.list(offsets, nulls, child)?;
+                let map = array.as_map();
+                self.list(map.offsets(), nulls, map.entries())?;
             }
             other => {
                 return Err(Error::UnsupportedType {
@@ -150,25 +145,29 @@ impl ColumnDigest {
     }
 
     /// Values as their little-endian bytes; a null is all zeros.
-    fn primitive<T: ArrowPrimitiveType>(&mut self, array: &dyn Array) {
+    fn primitive<T: ArrowPrimitiveType>(&mut self, array: &dyn Array, nulls: Option<&NullBuffer>) {
         let array = array.as_primitive::<T>();
         let bytes = array.values().inner().as_slice();
         let width = size_of::<T::Native>();
-        if array.null_count() == 0 {
+        let Some(nulls) = nulls else {
             self.values.update(bytes);
             return;
-        }
+        };
         let mut masked = bytes.to_vec();
         for (at, value) in masked.chunks_exact_mut(width).enumerate() {
-            if array.is_null(at) {
+            if nulls.is_null(at) {
                 value.fill(0);
             }
         }
         self.values.update(&masked);
     }
 
-    fn bytes<T: ByteArrayType<Offset = i32>>(&mut self, array: &GenericByteArray<T>) {
-        let hidden = self.lengths(array.offsets(), array.nulls());
+    fn bytes<T: ByteArrayType<Offset = i32>>(
+        &mut self,
+        array: &GenericByteArray<T>,
+        nulls: Option<&NullBuffer>,
+    ) {
+        let hidden = self.lengths(array.offsets(), nulls);
         let data = array.value_data();
         let range = |from: i32, to: i32| {
             data.get(
@@ -179,7 +178,7 @@ impl ColumnDigest {
         let offsets = array.offsets();
         if hidden {
             for (at, pair) in offsets.windows(2).enumerate() {
-                if array.is_valid(at) {
+                if is_valid(nulls, at) {
                     self.values.update(range(pair[0], pair[1]));
                 }
             }
@@ -194,7 +193,7 @@ impl ColumnDigest {
         let mut bytes = Vec::with_capacity(4 * offsets.len());
         for (at, pair) in offsets.windows(2).enumerate() {
             let length = pair[1] - pair[0];
-            let null = nulls.is_some_and(|nulls| nulls.is_null(at));
+            let null = !is_valid(nulls, at);
             hidden |= null && length != 0;
             bytes.extend_from_slice(&if null { 0 } else { length }.to_le_bytes());
         }
@@ -202,9 +201,9 @@ impl ColumnDigest {
         hidden
     }
 
-    fn structure(&mut self, array: &StructArray) -> Result<(), Error> {
+    fn structure(&mut self, array: &StructArray, nulls: Option<&NullBuffer>) -> Result<(), Error> {
         for (digest, child) in self.children.iter_mut().zip(array.columns()) {
-            digest.update(child.as_ref())?;
+            digest.update(child.as_ref(), nulls)?;
         }
         Ok(())
     }
@@ -222,11 +221,11 @@ impl ColumnDigest {
         let mut add = |from: i32, to: i32| {
             let from = usize::try_from(from).unwrap_or_default();
             let length = usize::try_from(to).unwrap_or_default() - from;
-            digest.update(child.slice(from, length).as_ref())
+            digest.update(child.slice(from, length).as_ref(), None)
         };
         if hidden {
             for (at, pair) in offsets.windows(2).enumerate() {
-                if nulls.is_none_or(|nulls| nulls.is_valid(at)) {
+                if is_valid(nulls, at) {
                     add(pair[0], pair[1])?;
                 }
             }
@@ -235,6 +234,10 @@ impl ColumnDigest {
         }
         Ok(())
     }
+}
+
+fn is_valid(nulls: Option<&NullBuffer>, at: usize) -> bool {
+    nulls.is_none_or(|nulls| nulls.is_valid(at))
 }
 
 /// One bit for every value, 1 where there is one. Bits wait for their byte, so that the ends of batches do not show.
@@ -279,37 +282,12 @@ impl ValidityDigest {
     }
 }
 
-/// What lists and maps have in common.
-struct ListArrayParts<'a> {
-    offsets: &'a OffsetBuffer<i32>,
-    nulls: Option<&'a NullBuffer>,
-    child: &'a dyn Array,
-}
-
-impl<'a> ListArrayParts<'a> {
-    fn list(array: &'a ListArray) -> Self {
-        Self {
-            offsets: array.offsets(),
-            nulls: array.nulls(),
-            child: array.values().as_ref(),
-        }
-    }
-
-    fn map(array: &'a MapArray) -> Self {
-        Self {
-            offsets: array.offsets(),
-            nulls: array.nulls(),
-            child: array.entries(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{ArrayRef, Int64Array, StringArray};
-    use arrow_schema::{Field, Schema};
+    use arrow_array::{ArrayRef, BooleanArray, Int64Array, ListArray, StringArray};
+    use arrow_schema::{Field, Fields, Schema};
     use proptest::prelude::*;
 
     use super::*;
@@ -372,5 +350,47 @@ mod tests {
         }
         assert_ne!(of(&[Some(0)], &[None]), of(&[None], &[None]));
         assert_ne!(of(&[Some(0)], &[Some("")]), of(&[Some(0)], &[None]));
+    }
+
+    /// One null and one row of a struct in a struct; the null hides what `hidden` gives, the row is always the same.
+    fn nested(hidden: (bool, i64, &str, &[i64])) -> RecordBatch {
+        let (flag, id, name, list) = hidden;
+        let as_list = |ids: &[i64]| Some(ids.iter().copied().map(Some).collect::<Vec<_>>());
+        let lists = [as_list(list), as_list(&[7])];
+        let values: Vec<ArrayRef> = vec![
+            Arc::new(BooleanArray::from(vec![flag, true])),
+            Arc::new(Int64Array::from(vec![id, 7])),
+            Arc::new(StringArray::from(vec![name, "seven"])),
+            Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(lists)),
+        ];
+        let fields: Fields = ["flag", "id", "name", "list"]
+            .into_iter()
+            .zip(&values)
+            .map(|(name, values)| Field::new(name, values.data_type().clone(), true))
+            .collect();
+        let inner: ArrayRef = Arc::new(StructArray::new(fields, values, None));
+        let fields = Fields::from(vec![Field::new("inner", inner.data_type().clone(), true)]);
+        let nulls = NullBuffer::from(vec![false, true]);
+        let outer: ArrayRef = Arc::new(StructArray::new(fields, vec![inner], Some(nulls)));
+        RecordBatch::try_from_iter_with_nullable([("outer", outer, true)]).unwrap()
+    }
+
+    #[test]
+    fn what_a_null_hides_does_not_matter() {
+        let base = digest(&[nested((false, 0, "", &[]))]);
+        for other in [
+            (true, 0, "", &[][..]),
+            (false, 1, "", &[][..]),
+            (false, 0, "one", &[][..]),
+            (false, 0, "", &[1][..]),
+        ] {
+            assert_eq!(digest(&[nested(other)]), base, "{other:?}");
+        }
+        let shown = nested((false, 0, "", &[]));
+        let inner = Arc::clone(shown.column(0).as_struct().column(0));
+        let fields = Fields::from(vec![Field::new("inner", inner.data_type().clone(), true)]);
+        let outer: ArrayRef = Arc::new(StructArray::new(fields, vec![inner], None));
+        let shown = RecordBatch::try_from_iter_with_nullable([("outer", outer, true)]).unwrap();
+        assert_ne!(digest(&[shown]), base);
     }
 }

@@ -58,11 +58,11 @@ impl FileEncoder {
         })
     }
 
-    /// Encodes the rows of one file.
+    /// Encodes the rows of one file, and lets go of each batch once it is encoded.
     ///
-    /// **Determinism**: rows are gathered into whole row groups first, because the encoder ends pages where batches
-    /// end; so the bytes depend on the rows and the layout alone.
-    pub(crate) fn encode(&self, chunk: &Chunk) -> Result<EncodedFile, Error> {
+    /// **Determinism**: the encoder ends pages where it is handed rows, so it is handed slices that depend on the
+    /// number of rows alone: those of whole pages, and what remains of a row group. See also [`properties`].
+    pub(crate) fn encode(&self, chunk: Chunk) -> Result<EncodedFile, Error> {
         let name = "a file";
         let options = ArrowWriterOptions::new()
             .with_properties(self.properties.clone())
@@ -71,10 +71,18 @@ impl FileEncoder {
         let mut writer =
             ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&self.schema), options)
                 .map_err(Error::parquet(name))?;
-        for group in row_groups(chunk, self.layout.row_group_rows_max as usize) {
-            let rows = concat_batches(&self.schema, &group)?;
-            writer.write(&rows).map_err(Error::parquet(name))?;
-            writer.flush().map_err(Error::parquet(name))?;
+        let page_rows = self.layout.page_rows_max.max(1) as usize;
+        let group_rows = self.layout.row_group_rows_max.max(1) as usize;
+        let mut rows = RowSource::new(chunk);
+        let (mut total, mut in_group) = (0, 0);
+        while let Some(page) = rows.next(page_rows.min(group_rows - in_group), &self.schema)? {
+            writer.write(&page).map_err(Error::parquet(name))?;
+            total += page.num_rows();
+            in_group += page.num_rows();
+            if in_group == group_rows {
+                writer.flush().map_err(Error::parquet(name))?;
+                in_group = 0;
+            }
         }
         let bytes = Bytes::from(writer.into_inner().map_err(Error::parquet(name))?);
         let footer = ParquetMetaDataReader::new()
@@ -82,8 +90,7 @@ impl FileEncoder {
             .map_err(Error::parquet(name))?;
         let digest: [u8; 32] = Sha256::digest(&bytes).into();
         let digest = ossature_schema_spec::Fingerprint::from_bytes(digest).to_hex();
-        let rows: usize = chunk.iter().map(RecordBatch::num_rows).sum();
-        self.verify(&digest, rows, &footer)?;
+        self.verify(&digest, total, &footer)?;
         Ok(EncodedFile {
             digest,
             bytes,
@@ -109,6 +116,11 @@ impl FileEncoder {
         let counted = footer.file_metadata().num_rows();
         check("the number of rows", rows.to_string(), counted.to_string())?;
         for group in footer.row_groups() {
+            check(
+                "the number of columns",
+                self.layout.leaves.len().to_string(),
+                group.num_columns().to_string(),
+            )?;
             let sorting = group.sorting_columns().cloned().unwrap_or_default();
             check(
                 "the order",
@@ -164,28 +176,43 @@ fn word(value: bool, yes: &str, no: &str) -> String {
     if value { yes } else { no }.to_owned()
 }
 
-/// Splits a chunk into runs of exactly `rows_max` rows, the last one excepted.
-fn row_groups(chunk: &Chunk, rows_max: usize) -> Vec<Vec<RecordBatch>> {
-    let rows_max = rows_max.max(1);
-    let mut groups = vec![Vec::new()];
-    let mut filled = 0;
-    for batch in chunk {
-        let mut from = 0;
-        while from < batch.num_rows() {
-            if filled == rows_max {
-                groups.push(Vec::new());
-                filled = 0;
-            }
-            let rows = (batch.num_rows() - from).min(rows_max - filled);
-            if let Some(group) = groups.last_mut() {
-                group.push(batch.slice(from, rows));
-            }
-            filled += rows;
-            from += rows;
+/// The rows of a chunk, taken from its front.
+struct RowSource {
+    batches: std::vec::IntoIter<RecordBatch>,
+    /// What is left of the batch that was begun.
+    rest: Option<RecordBatch>,
+}
+
+impl RowSource {
+    fn new(chunk: Chunk) -> Self {
+        Self {
+            batches: chunk.into_iter(),
+            rest: None,
         }
     }
-    groups.retain(|group| !group.is_empty());
-    groups
+
+    /// The next `rows` rows as one batch, or those that remain. They are copied only where they span several batches.
+    fn next(&mut self, rows: usize, schema: &SchemaRef) -> Result<Option<RecordBatch>, Error> {
+        let mut parts = Vec::new();
+        let mut missing = rows;
+        while missing > 0 {
+            let Some(batch) = self.rest.take().or_else(|| self.batches.next()) else {
+                break;
+            };
+            if batch.num_rows() > missing {
+                self.rest = Some(batch.slice(missing, batch.num_rows() - missing));
+                parts.push(batch.slice(0, missing));
+                break;
+            }
+            missing -= batch.num_rows();
+            parts.push(batch);
+        }
+        Ok(match parts.len() {
+            0 => None,
+            1 => parts.pop(),
+            _ => Some(concat_batches(schema, &parts)?),
+        })
+    }
 }
 
 fn compression(file: &str, codec: Codec) -> Result<Compression, Error> {
@@ -211,6 +238,11 @@ fn page_encoding(encoding: Encoding) -> Option<ParquetEncoding> {
     }
 }
 
+/// What the encoder is asked for.
+///
+/// **Determinism**: the encoder looks for the end of a page, and of a dictionary, behind every run of so many values.
+/// That number is the row limit of a page where a column's nulls are known to be none or all, and the batch size
+/// elsewhere; and whether they are known depends on how a batch keeps them. So both numbers are the same.
 fn properties(
     dataset: &str,
     layout: &ParquetLayout,
@@ -223,6 +255,7 @@ fn properties(
         // Row groups end where the encoder flushes, and nowhere else.
         .set_max_row_group_row_count(None)
         .set_data_page_row_count_limit(layout.page_rows_max as usize)
+        .set_write_batch_size(layout.page_rows_max as usize)
         .set_statistics_truncate_length(Some(BOUND_BYTES_MAX))
         .set_sorting_columns((!sorting.is_empty()).then(|| sorting.to_vec()));
     for leaf in &layout.leaves {
@@ -256,5 +289,295 @@ fn enabled(statistics: PageStatistics) -> EnabledStatistics {
         PageStatistics::RowGroup => EnabledStatistics::Chunk,
         PageStatistics::Page => EnabledStatistics::Page,
         _ => EnabledStatistics::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::builder::{Int16Builder, ListBuilder, MapBuilder, StringBuilder};
+    use arrow_array::{
+        Array, ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray,
+        StructArray,
+    };
+    use arrow_buffer::{BooleanBuffer, NullBuffer};
+    use arrow_schema::DataType;
+    use ossature_delta_policy::resolve_layout;
+    use ossature_schema_spec::{
+        BloomFilter, ColumnLayout, ColumnName, ColumnSpec, ColumnType, DatasetSpec,
+        DatasetSpecBuilder, FieldSpec, ParquetSpec,
+    };
+    use parquet::file::metadata::RowGroupMetaData;
+
+    use super::*;
+
+    fn encoder(contract: &DatasetSpec, sorting: Vec<SortingColumn>) -> FileEncoder {
+        let layout = resolve_layout(contract).unwrap();
+        FileEncoder::try_new("cpg.things", contract.arrow_schema(), layout, sorting).unwrap()
+    }
+
+    fn in_batches(all: &RecordBatch, rows: usize) -> Chunk {
+        (0..all.num_rows())
+            .step_by(rows)
+            .map(|at| all.slice(at, rows.min(all.num_rows() - at)))
+            .collect()
+    }
+
+    /// Encodes the rows in batches of several sizes, which must give the same bytes.
+    #[track_caller]
+    fn check(contract: &DatasetSpec, all: &RecordBatch) -> EncodedFile {
+        let encoder = encoder(contract, Vec::new());
+        let whole = encoder.encode(vec![all.clone()]).unwrap();
+        for rows in [1, 7, 64, 333, 1000] {
+            let parts = encoder.encode(in_batches(all, rows)).unwrap();
+            assert_eq!(parts.digest, whole.digest, "in batches of {rows}");
+        }
+        whole
+    }
+
+    fn builder(page_rows_max: u32, row_group_rows_max: u32) -> DatasetSpecBuilder {
+        DatasetSpec::builder("cpg.things", "").parquet(ParquetSpec {
+            page_rows_max,
+            row_group_rows_max,
+            ..ParquetSpec::default()
+        })
+    }
+
+    #[test]
+    fn bytes_of_flat_columns_do_not_depend_on_batches() {
+        let contract = builder(100, 250)
+            .column(ColumnSpec::required("id", ColumnType::Int64).unwrap())
+            .column(ColumnSpec::nullable("name", ColumnType::Utf8).unwrap())
+            .column(ColumnSpec::nullable("flag", ColumnType::Boolean).unwrap())
+            .column(ColumnSpec::nullable("weight", ColumnType::Float64).unwrap())
+            .build()
+            .unwrap();
+        let ids = 0..1111_i64;
+        let name = |id: i64| (id % 500 < 350).then(|| format!("thing {}", id % 90));
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from_iter_values(ids.clone())),
+            Arc::new(ids.clone().map(name).collect::<StringArray>()),
+            Arc::new(
+                ids.clone()
+                    .map(|id| (id > 400).then_some(id % 3 == 0))
+                    .collect::<BooleanArray>(),
+            ),
+            Arc::new(
+                ids.map(|id| (id % 2 == 0).then_some(0.5))
+                    .collect::<Float64Array>(),
+            ),
+        ];
+        let all = RecordBatch::try_new(contract.arrow_schema(), columns).unwrap();
+        let file = check(&contract, &all);
+        let rows: Vec<i64> = file
+            .footer
+            .row_groups()
+            .iter()
+            .map(RowGroupMetaData::num_rows)
+            .collect();
+        assert_eq!(rows, [250, 250, 250, 250, 111]);
+    }
+
+    #[test]
+    fn bytes_of_nested_columns_do_not_depend_on_batches() {
+        let small = FieldSpec::nullable("element", ColumnType::Int16).unwrap();
+        let lists = FieldSpec::nullable("element", ColumnType::List(Box::new(small))).unwrap();
+        let labels = ColumnType::Map {
+            key: Box::new(ColumnType::Utf8),
+            value: Box::new(FieldSpec::nullable("value", ColumnType::Utf8).unwrap()),
+        };
+        let money = ColumnType::Decimal {
+            precision: 18,
+            scale: 2,
+        };
+        let fields = vec![
+            FieldSpec::nullable("price", money).unwrap(),
+            FieldSpec::nullable("name", ColumnType::Utf8).unwrap(),
+        ];
+        let contract = builder(100, 250)
+            .column(ColumnSpec::nullable("lists", ColumnType::List(Box::new(lists))).unwrap())
+            .column(ColumnSpec::nullable("labels", labels).unwrap())
+            .column(ColumnSpec::nullable("both", ColumnType::Struct(fields)).unwrap())
+            .build()
+            .unwrap();
+        let schema = contract.arrow_schema();
+        let mut lists = ListBuilder::new(ListBuilder::new(Int16Builder::new()));
+        let names = arrow_array::builder::MapFieldNames {
+            entry: "key_value".to_owned(),
+            key: "key".to_owned(),
+            value: "value".to_owned(),
+        };
+        let mut labels = MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new());
+        let rows = 777_i16;
+        for row in 0..rows {
+            for outer in 0..row % 4 {
+                for inner in 0..(row + outer) % 5 {
+                    lists
+                        .values()
+                        .values()
+                        .append_option((inner != 2).then_some(row));
+                }
+                lists.values().append(outer != 2);
+            }
+            lists.append(row % 11 != 0 && !(200..320).contains(&row));
+            for label in 0..row % 3 {
+                labels.keys().append_value(format!("label {label}"));
+                labels
+                    .values()
+                    .append_option((row % 7 != 0).then(|| format!("value {row}")));
+            }
+            labels.append(row % 13 != 0).unwrap();
+        }
+        let retyped = |array: &dyn Array, at: usize| {
+            arrow_cast::cast(array, schema.field(at).data_type()).unwrap()
+        };
+        let prices = (0..rows).map(|row| (row % 5 != 0).then_some(i128::from(row)));
+        let prices = prices
+            .collect::<Decimal128Array>()
+            .with_precision_and_scale(18, 2)
+            .unwrap();
+        let names = (0..rows).map(|row| (row < 600).then(|| format!("name {}", row % 50)));
+        let DataType::Struct(fields) = schema.field(2).data_type().clone() else {
+            unreachable!("it was declared so");
+        };
+        let nulls: NullBuffer = (0..rows).map(|row| row % 300 < 250).collect();
+        let children: Vec<ArrayRef> =
+            vec![Arc::new(prices), Arc::new(names.collect::<StringArray>())];
+        let columns: Vec<ArrayRef> = vec![
+            retyped(&lists.finish(), 0),
+            retyped(&labels.finish(), 1),
+            Arc::new(StructArray::new(fields, children, Some(nulls))),
+        ];
+        let all = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+        let file = check(&contract, &all);
+        assert_eq!(file.footer.num_row_groups(), 4);
+    }
+
+    #[test]
+    fn bytes_do_not_depend_on_how_the_absence_of_nulls_is_kept() {
+        let fields = vec![FieldSpec::nullable("text", ColumnType::Utf8).unwrap()];
+        let contract = builder(20_000, 131_072)
+            .column(ColumnSpec::nullable("text", ColumnType::Utf8).unwrap())
+            .column(ColumnSpec::nullable("both", ColumnType::Struct(fields)).unwrap())
+            .build()
+            .unwrap();
+        let schema = contract.arrow_schema();
+        let DataType::Struct(fields) = schema.field(1).data_type().clone() else {
+            unreachable!("it was declared so");
+        };
+        let encoder = encoder(&contract, Vec::new());
+        // Enough texts to fill a dictionary within a page, from where on they are stored plainly; and repeated ones, which
+        // the encoder's guess of where that is does not see.
+        let texts = (0..20_000).map(|row| match row {
+            5_000..10_000 => format!("{:0>90}", 0),
+            row => format!("{row:0>90}"),
+        });
+        let texts = StringArray::from_iter_values(texts);
+        let (offsets, values, _) = texts.into_parts();
+        let file = |nulls: Option<NullBuffer>| {
+            let texts: ArrayRef = Arc::new(StringArray::new(
+                offsets.clone(),
+                values.clone(),
+                nulls.clone(),
+            ));
+            let both = StructArray::new(fields.clone(), vec![Arc::clone(&texts)], nulls);
+            let columns = vec![texts, Arc::new(both) as ArrayRef];
+            let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+            encoder.encode(vec![batch]).unwrap().digest
+        };
+        let all_valid = NullBuffer::new(BooleanBuffer::new_set(20_000));
+        assert_eq!(file(Some(all_valid)), file(None));
+    }
+
+    fn ids_and_names() -> (DatasetSpec, RecordBatch) {
+        let bloom_filter = BloomFilter {
+            distinct_values_max: 10,
+            false_positives_per_million: 10_000,
+        };
+        let bloom = ColumnLayout {
+            bloom_filter: Some(bloom_filter),
+            ..ColumnLayout::default()
+        };
+        let contract = DatasetSpec::builder("cpg.things", "")
+            .column(ColumnSpec::required("id", ColumnType::Int64).unwrap())
+            .column(ColumnSpec::required("name", ColumnType::Utf8).unwrap())
+            .parquet(ParquetSpec {
+                columns: [(ColumnName::try_new("name").unwrap(), bloom)].into(),
+                ..ParquetSpec::default()
+            })
+            .build()
+            .unwrap();
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from(vec![1, 2])),
+            Arc::new(StringArray::from(vec!["a", "b"])),
+        ];
+        let rows = RecordBatch::try_new(contract.arrow_schema(), columns).unwrap();
+        (contract, rows)
+    }
+
+    fn by_first_column(descending: bool) -> Vec<SortingColumn> {
+        vec![SortingColumn {
+            column_idx: 0,
+            descending,
+            nulls_first: true,
+        }]
+    }
+
+    /// What is found to differ when a file is held against what `change` makes of its encoder.
+    #[track_caller]
+    fn check_differs(change: impl FnOnce(&mut FileEncoder), want: &str) {
+        let (contract, rows) = ids_and_names();
+        let mut encoder = encoder(&contract, by_first_column(false));
+        let file = encoder.encode(vec![rows]).unwrap();
+        change(&mut encoder);
+        let found = match encoder.verify("a file", 2, &file.footer) {
+            Err(Error::FooterDiffers { what, .. }) => what,
+            other => format!("{other:?}"),
+        };
+        assert_eq!(found, want);
+    }
+
+    #[test]
+    fn a_footer_that_says_something_else_is_refused() {
+        check_differs(|_| {}, "Ok(())");
+        check_differs(|file| file.sorting = by_first_column(true), "the order");
+        check_differs(|file| file.sorting.clear(), "the order");
+        let snappy = |file: &mut FileEncoder| file.layout.codec = Codec::Snappy;
+        check_differs(snappy, "the codec of id");
+        check_differs(
+            |file| file.layout.leaves[0].encoding = Encoding::Dictionary,
+            "the dictionary of id",
+        );
+        check_differs(
+            |file| file.layout.leaves[0].encoding = Encoding::DeltaByteArray,
+            "DELTA_BYTE_ARRAY of id",
+        );
+        check_differs(
+            |file| file.layout.leaves[1].encoding = Encoding::Plain,
+            "the dictionary of name",
+        );
+        check_differs(
+            |file| file.layout.leaves[0].statistics = PageStatistics::None,
+            "the presence of statistics of id",
+        );
+        check_differs(
+            |file| file.layout.leaves[1].bloom_filter = None,
+            "the presence of a bloom filter of name",
+        );
+        check_differs(|file| file.layout.leaves.swap(0, 1), "the path of name");
+        check_differs(
+            |file| drop(file.layout.leaves.pop()),
+            "the number of columns",
+        );
+    }
+
+    #[test]
+    fn a_file_of_another_number_of_rows_is_refused() {
+        let (contract, rows) = ids_and_names();
+        let encoder = encoder(&contract, Vec::new());
+        let file = encoder.encode(vec![rows]).unwrap();
+        let refused = encoder.verify("a file", 3, &file.footer).err();
+        let said = refused.map(|error| error.to_string());
+        let want = "the footer of a file says the number of rows is 2, not 3";
+        assert_eq!(said.as_deref(), Some(want));
     }
 }

@@ -70,9 +70,11 @@ mod cut;
 mod digest;
 mod encode;
 mod error;
+mod name;
 mod order;
 mod provenance;
 mod statistics;
+mod store;
 mod table;
 mod writer;
 

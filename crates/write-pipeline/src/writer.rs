@@ -9,22 +9,22 @@ use arrow_array::{Array, RecordBatch, StringArray};
 use arrow_cast::cast;
 use arrow_schema::{DataType, Schema};
 use futures::StreamExt;
-use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use ossature_delta_policy::{ProtocolReport, ResolvedPolicy, resolve_layout};
 use ossature_registry::{OpenTable, TableLocation};
-use ossature_schema_spec::{ColumnName, DatasetSpec, Fingerprint, Version};
+use ossature_schema_spec::{DatasetSpec, Fingerprint, Version};
 use parquet::file::metadata::SortingColumn;
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::task::{JoinError, JoinSet};
 
-use crate::commit::{FileFacts, commit};
+use crate::commit::{FileFacts, check_transaction, commit};
 use crate::contract::ContractCheck;
 use crate::cut::{Chunk, RadixCutter};
 use crate::digest::ContentDigest;
 use crate::encode::FileEncoder;
+use crate::name::{FileNames, FilePlace};
 use crate::order::OrderCheck;
-use crate::statistics::render_statistics;
+use crate::statistics::StatisticsColumns;
+use crate::store::{FileWriter, StoredFile};
 use crate::table::open_or_create;
 use crate::{Error, Provenance, WriteMode};
 
@@ -33,7 +33,7 @@ use crate::{Error, Provenance, WriteMode};
 pub struct EncodePool(Arc<Semaphore>);
 
 impl EncodePool {
-    /// Encodes at most `threads` files at a time.
+    /// Encodes and stores at most `threads` files at a time.
     pub fn new(threads: NonZeroUsize) -> Self {
         Self(Arc::new(Semaphore::new(threads.get())))
     }
@@ -87,23 +87,30 @@ pub struct WriteOutcome {
 ///
 /// Rows are pushed in the declared order. Each is checked against the contract, proven to follow the one before, and
 /// digested; the stream is cut into files by data alone, files are encoded in parallel and named after their content,
-/// and everything becomes visible in one commit by [`TableWriter::finish`]. Until then the table is as it was.
+/// and everything becomes visible in one commit by [`TableWriter::finish`]. Until then the table is as it was; a writer
+/// that is dropped before begins no more files.
 ///
-/// **Memory**: the rows of one file per thread of the pool, those that are being collected, and the encoded files that
-/// are being stored.
+/// The key is proven within each partition when its columns are the leading ones of the order, partition columns aside.
+/// Of another key, only rows that are equal in the whole order are found.
+///
+/// **Memory**: the rows that are being collected, at most those of one file and one batch; and for every thread of the
+/// pool one file, whose rows are let go while its bytes are made, and whose bytes are kept until they are stored.
 pub struct TableWriter {
     request: WriteRequest,
     open: OpenTable,
-    live: Arc<BTreeSet<String>>,
     protocol: ProtocolReport,
     check: ContractCheck,
     order: OrderCheck,
     digest: ContentDigest,
-    encoder: Arc<FileEncoder>,
     partition: Partition,
     cutter: RadixCutter,
     pool: EncodePool,
-    files: Vec<JoinHandle<Result<FileFacts, Error>>>,
+    files: Arc<FileWriter>,
+    /// Files on their way into the store. A writer that is dropped takes them along.
+    tasks: JoinSet<Result<StoredFile, Error>>,
+    /// Chunks that were cut, and the files of those that are stored.
+    chunks: usize,
+    stored: BTreeMap<usize, StoredFile>,
     rows: u64,
 }
 
@@ -119,7 +126,8 @@ impl std::fmt::Debug for TableWriter {
 impl TableWriter {
     /// Opens the table, or creates it from the contract.
     ///
-    /// **Errors**: [`Error::ContractChanged`], [`Error::ProtocolRefused`], [`Error::Policy`], and those of the runtime.
+    /// **Errors**: [`Error::ContractChanged`], [`Error::ProtocolRefused`], [`Error::Policy`], [`Error::Superseded`] when a
+    /// later run has written the table, and those of the runtime.
     pub async fn open(request: WriteRequest, pool: EncodePool) -> Result<Self, Error> {
         let WriteRequest {
             contract,
@@ -129,6 +137,7 @@ impl TableWriter {
         } = &request;
         let layout = resolve_layout(contract)?;
         let (open, protocol) = open_or_create(contract, location, policy).await?;
+        check_transaction(&request, &open).await?;
         let schema = contract.arrow_schema();
         let data_fields: Vec<_> = contract
             .columns()
@@ -140,18 +149,26 @@ impl TableWriter {
         let file_schema = Arc::new(Schema::new(data_fields));
         let sorting = sorting_columns(contract, &file_schema)?;
         let encoder = FileEncoder::try_new(contract.name().as_str(), file_schema, layout, sorting)?;
+        let files = FileWriter {
+            encoder,
+            statistics: StatisticsColumns::new(contract, &policy.statistics.value.columns),
+            store: open.table().object_store(),
+            live: live_files(&open)?,
+            names: Mutex::new(FileNames::new(request.mode, open.version())),
+        };
         let rows_max = usize::try_from(policy.rows_per_file_max.value.get()).unwrap_or(usize::MAX);
         Ok(Self {
             check: ContractCheck::new(contract),
             order: OrderCheck::try_new(contract)?,
             digest: ContentDigest::new(&schema),
-            encoder: Arc::new(encoder),
             partition: Partition::default(),
             cutter: RadixCutter::new(rows_max),
             pool,
-            files: Vec::new(),
+            files: Arc::new(files),
+            tasks: JoinSet::new(),
+            chunks: 0,
+            stored: BTreeMap::new(),
             rows: 0,
-            live: live_files(&open)?,
             open,
             protocol,
             request,
@@ -160,11 +177,13 @@ impl TableWriter {
 
     /// Takes the next rows. Waits while all encoders are busy.
     ///
-    /// **Errors**: [`Error::RowsDiffer`], [`Error::UnexpectedNull`], [`Error::OutOfOrder`], [`Error::DuplicateKey`].
+    /// **Errors**: [`Error::RowsDiffer`], [`Error::UnexpectedNull`], [`Error::OutOfOrder`], [`Error::DuplicateKey`]; and
+    /// for files of earlier rows [`Error::FooterDiffers`], [`Error::Store`].
     pub async fn push(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
+        self.take_ended()?;
         let batch = self.check.apply(batch)?;
         self.digest.update(&batch)?;
         self.rows += batch.num_rows() as u64;
@@ -204,6 +223,7 @@ impl TableWriter {
                 row: self.rows,
             });
         }
+        self.partition.place = Arc::new(FilePlace::new(self.request.contract.partition(), &values));
         self.partition.seen.push(values.clone());
         self.partition.values = Some(values);
         Ok(())
@@ -215,51 +235,27 @@ impl TableWriter {
             let Ok(permit) = Arc::clone(&self.pool.0).acquire_owned().await else {
                 return Err(Error::Cancelled);
             };
-            let encoder = Arc::clone(&self.encoder);
-            let columns = self.request.policy.statistics.value.columns.clone();
-            let store = self.open.table().object_store();
-            let live = Arc::clone(&self.live);
-            let values = self.partition.values.clone().unwrap_or_default();
-            let folder = partition_folder(self.request.contract.partition(), &values);
-            let partition: BTreeMap<String, Option<String>> = self
-                .request
-                .contract
-                .partition()
-                .iter()
-                .map(ToString::to_string)
-                .zip(values)
-                .collect();
-            let suffix = match self.request.mode {
-                WriteMode::Overwrite => String::new(),
-                // Rows that are appended twice are two files.
-                WriteMode::Append => format!("-{}", self.open.version().number() + 1),
-            };
-            self.files.push(tokio::spawn(async move {
-                let encoded = tokio::task::spawn_blocking(move || {
-                    let encoded = encoder.encode(&chunk);
-                    drop(chunk);
-                    encoded.map(|file| {
-                        let statistics = render_statistics(&file.footer, &columns);
-                        (file, statistics)
-                    })
-                });
-                let (file, statistics) = encoded.await.map_err(Error::joined)??;
-                drop(permit);
-                let name = format!("part-{}{suffix}.parquet", &file.digest[..32]);
-                let path: Path = folder.into_iter().chain([name]).collect();
-                let facts = FileFacts {
-                    path: path.to_string(),
-                    bytes: file.bytes.len() as u64,
-                    statistics,
-                    partition,
-                };
-                // What the table already has under the name of this content is not written again.
-                if !live.contains(&facts.path) {
-                    put(store.as_ref(), &path, file.bytes).await?;
-                }
-                Ok(facts)
-            }));
+            self.take_ended()?;
+            let (files, place) = (Arc::clone(&self.files), Arc::clone(&self.partition.place));
+            self.tasks
+                .spawn(files.write(self.chunks, chunk, place, permit));
+            self.chunks += 1;
         }
+        Ok(())
+    }
+
+    /// Keeps what is stored by now. A file that could not be stored ends the write here, not when all are encoded.
+    fn take_ended(&mut self) -> Result<(), Error> {
+        while let Some(ended) = self.tasks.try_join_next() {
+            self.take(ended)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what a task has stored.
+    fn take(&mut self, ended: Result<Result<StoredFile, Error>, JoinError>) -> Result<(), Error> {
+        let file = ended.map_err(Error::joined)??;
+        self.stored.insert(file.number, file);
         Ok(())
     }
 
@@ -267,16 +263,26 @@ impl TableWriter {
     ///
     /// Nothing is committed when the table already holds exactly these rows in exactly these files.
     ///
-    /// **Errors**: [`Error::Conflict`] when somebody else committed since the table was opened, [`Error::FooterDiffers`],
-    /// and those of the store.
+    /// **Errors**: [`Error::Conflict`] when somebody else committed since the table was opened, those of
+    /// [`TableWriter::push`], and those of the store.
     pub async fn finish(mut self) -> Result<WriteOutcome, Error> {
         let mut full = Vec::new();
         self.end_partition(&mut full);
         self.encode(full).await?;
-        let mut files = Vec::with_capacity(self.files.len());
-        for file in std::mem::take(&mut self.files) {
-            files.push(file.await.map_err(Error::joined)??);
+        while let Some(ended) = self.tasks.join_next().await {
+            self.take(ended)?;
         }
+        // The names were given in the order in which files were ready; here they are told in the order of the rows.
+        let mut names = FileNames::new(self.request.mode, self.open.version());
+        let files: Vec<FileFacts> = std::mem::take(&mut self.stored)
+            .into_values()
+            .map(|file| FileFacts {
+                path: names.next(&file.place, &file.digest).to_string(),
+                bytes: file.bytes,
+                statistics: file.statistics,
+                partition: file.place.values.clone(),
+            })
+            .collect();
         let content = self.digest.finish();
         let committed = commit(&self.request, &self.open, &files, content).await?;
         Ok(WriteOutcome {
@@ -296,17 +302,8 @@ impl TableWriter {
     }
 }
 
-/// Stores a file, whole or not at all. One that an earlier attempt left behind is replaced by the same bytes.
-async fn put(store: &dyn ObjectStore, path: &Path, bytes: bytes::Bytes) -> Result<(), Error> {
-    let stored = store.put(path, PutPayload::from_bytes(bytes)).await;
-    stored.map(drop).map_err(|source| Error::Store {
-        file: path.to_string(),
-        source: Box::new(source),
-    })
-}
-
 /// The paths of a version's files.
-fn live_files(open: &OpenTable) -> Result<Arc<BTreeSet<String>>, Error> {
+fn live_files(open: &OpenTable) -> Result<BTreeSet<String>, Error> {
     let snapshot = open
         .table()
         .snapshot()
@@ -316,13 +313,14 @@ fn live_files(open: &OpenTable) -> Result<Arc<BTreeSet<String>>, Error> {
         .iter()
         .map(|file| file.path().to_string())
         .collect();
-    Ok(Arc::new(paths))
+    Ok(paths)
 }
 
 /// The partition that rows go to, and those that are done.
 #[derive(Debug, Default)]
 struct Partition {
     values: Option<Vec<Option<String>>>,
+    place: Arc<FilePlace>,
     seen: Vec<Vec<Option<String>>>,
 }
 
@@ -381,18 +379,6 @@ fn drop_partition_columns(
         .map(|(index, _)| index)
         .collect();
     Ok(batch.project(&kept)?)
-}
-
-/// `name=value` for every partition column; what could leave the folder is escaped by the path type.
-fn partition_folder(columns: &[ColumnName], values: &[Option<String>]) -> Vec<String> {
-    columns
-        .iter()
-        .zip(values)
-        .map(|(column, value)| match value {
-            Some(value) => format!("{column}={value}"),
-            None => format!("{column}=__HIVE_DEFAULT_PARTITION__"),
-        })
-        .collect()
 }
 
 fn sorting_columns(contract: &DatasetSpec, files: &Schema) -> Result<Vec<SortingColumn>, Error> {

@@ -1,0 +1,110 @@
+//! What files are called: the folder of their partition, and their content.
+
+use std::collections::BTreeMap;
+
+use object_store::path::Path;
+use ossature_schema_spec::{ColumnName, Version};
+
+use crate::WriteMode;
+
+/// A partition, as files are placed in it: nothing for a table without.
+#[derive(Debug, Default)]
+pub(crate) struct FilePlace {
+    /// The values of the partition columns, as text.
+    pub(crate) values: BTreeMap<String, Option<String>>,
+    folder: Vec<String>,
+}
+
+impl FilePlace {
+    /// The place of files whose rows have these values in these columns.
+    pub(crate) fn new(columns: &[ColumnName], values: &[Option<String>]) -> Self {
+        let named = || columns.iter().map(ToString::to_string).zip(values);
+        // `name=value` for every column; what could leave the folder is escaped by the path type.
+        let folder = named().map(|(column, value)| match value {
+            Some(value) => format!("{column}={value}"),
+            None => format!("{column}=__HIVE_DEFAULT_PARTITION__"),
+        });
+        Self {
+            values: named()
+                .map(|(column, value)| (column, value.clone()))
+                .collect(),
+            folder: folder.collect(),
+        }
+    }
+}
+
+/// Gives every file of one write its name.
+///
+/// **Determinism**: equal files are numbered, the second as 2. They are interchangeable, so the names that they have
+/// together do not depend on which of them asked first.
+#[derive(Debug, Clone)]
+pub(crate) struct FileNames {
+    /// What tells appended files from those that were there.
+    suffix: String,
+    /// How many files have the name, but for their numbers.
+    given: BTreeMap<Path, u32>,
+}
+
+impl FileNames {
+    /// Names for a write to the table at that version.
+    pub(crate) fn new(mode: WriteMode, version: Version) -> Self {
+        let suffix = match mode {
+            WriteMode::Overwrite => String::new(),
+            // Rows that are appended twice are two files.
+            WriteMode::Append => format!("-{}", version.number() + 1),
+        };
+        Self {
+            suffix,
+            given: BTreeMap::new(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_unused(&self) -> bool {
+        self.given.is_empty()
+    }
+
+    /// The path of the next file with this content.
+    pub(crate) fn next(&mut self, place: &FilePlace, digest: &str) -> Path {
+        let stem = format!("part-{}{}", &digest[..32], self.suffix);
+        let inside =
+            |name: String| -> Path { place.folder.iter().cloned().chain([name]).collect() };
+        let count = self.given.entry(inside(stem.clone())).or_default();
+        *count += 1;
+        match *count {
+            1 => inside(format!("{stem}.parquet")),
+            number => inside(format!("{stem}_{number}.parquet")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_files_of_a_table_have_one_name() {
+        let digest = "0123456789abcdef0123456789abcdef01234567";
+        let mut overwrite = FileNames::new(WriteMode::Overwrite, Version::new(0));
+        let mut append = FileNames::new(WriteMode::Append, Version::new(1));
+        let root = FilePlace::default();
+        let family = ColumnName::try_new("family").unwrap();
+        let local = FilePlace::new(&[family], &[Some("local".to_owned())]);
+        let names = [
+            overwrite.next(&root, digest),
+            overwrite.next(&root, digest),
+            overwrite.next(&local, digest),
+            append.next(&root, digest),
+            append.next(&root, digest),
+        ];
+        let names = names.map(|path| path.to_string());
+        let want = [
+            "part-0123456789abcdef0123456789abcdef.parquet",
+            "part-0123456789abcdef0123456789abcdef_2.parquet",
+            "family=local/part-0123456789abcdef0123456789abcdef.parquet",
+            "part-0123456789abcdef0123456789abcdef-2.parquet",
+            "part-0123456789abcdef0123456789abcdef-2_2.parquet",
+        ];
+        assert_eq!(names, want);
+    }
+}
