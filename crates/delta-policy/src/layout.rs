@@ -276,8 +276,14 @@ fn encoding_of(leaf: &ColumnType) -> (Encoding, LayoutReason) {
         }
         ColumnType::Boolean => (Encoding::Plain, LayoutReason::Bits),
         ColumnType::Binary => (Encoding::Plain, LayoutReason::Opaque),
+        wide if is_fixed_bytes(wide) => (Encoding::Plain, LayoutReason::Opaque),
         _ => (Encoding::Dictionary, LayoutReason::Repeats),
     }
+}
+
+/// Whether Parquet keeps the values as byte strings of one length, of which its first version has no dictionaries.
+fn is_fixed_bytes(leaf: &ColumnType) -> bool {
+    matches!(leaf, ColumnType::Decimal { precision, .. } if *precision > 18)
 }
 
 fn statistics_of(
@@ -345,6 +351,9 @@ fn encoding_mismatch(encoding: Encoding, leaf: &ColumnType) -> Option<&'static s
         }
         Encoding::Dictionary if *leaf == ColumnType::Boolean => {
             Some("a bit is shorter than any reference")
+        }
+        Encoding::Dictionary if is_fixed_bytes(leaf) => {
+            Some("byte strings of one length have no dictionary")
         }
         _ => None,
     }

@@ -56,6 +56,22 @@ pub(crate) async fn check_transaction(
     }
 }
 
+/// The files whose rows are all in the table, by the names that they have there.
+///
+/// A file with a deletion vector is none of them: what is written under its name again has the deleted rows, too.
+pub(crate) fn live_files(open: &OpenTable) -> Result<BTreeSet<String>, Error> {
+    let snapshot = open
+        .table()
+        .snapshot()
+        .map_err(Error::delta("reading a table"))?;
+    Ok(snapshot
+        .log_data()
+        .iter()
+        .filter(|file| file.deletion_vector_descriptor().is_none())
+        .map(|file| file.path().to_string())
+        .collect())
+}
+
 /// Makes the written files the table's files, or adds them to it.
 pub(crate) async fn commit(
     request: &WriteRequest,
@@ -69,18 +85,15 @@ pub(crate) async fn commit(
         .snapshot()
         .map_err(Error::delta("reading a table"))?;
     let mut actions = Vec::new();
-    let live: BTreeSet<String> = snapshot
-        .log_data()
-        .iter()
-        .map(|file| file.path().to_string())
-        .collect();
+    let live = live_files(open)?;
     let wanted: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let mut removed = 0;
     if request.mode == WriteMode::Overwrite {
+        let stays = |path: &str| live.contains(path) && wanted.contains(path);
         let mut gone: Vec<_> = snapshot
             .log_data()
             .iter()
-            .filter(|file| !wanted.contains(file.path().as_ref()))
+            .filter(|file| !stays(&file.path()))
             .map(|file| file.remove_action(true))
             .collect();
         gone.sort_by(|a, b| a.path.cmp(&b.path));

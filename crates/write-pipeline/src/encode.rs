@@ -386,7 +386,7 @@ mod tests {
             value: Box::new(FieldSpec::nullable("value", ColumnType::Utf8).unwrap()),
         };
         let money = ColumnType::Decimal {
-            precision: 18,
+            precision: 20,
             scale: 2,
         };
         let fields = vec![
@@ -433,7 +433,7 @@ mod tests {
         let prices = (0..rows).map(|row| (row % 5 != 0).then_some(i128::from(row)));
         let prices = prices
             .collect::<Decimal128Array>()
-            .with_precision_and_scale(18, 2)
+            .with_precision_and_scale(20, 2)
             .unwrap();
         let names = (0..rows).map(|row| (row < 600).then(|| format!("name {}", row % 50)));
         let DataType::Struct(fields) = schema.field(2).data_type().clone() else {

@@ -1,6 +1,6 @@
 //! The deterministic writer: takes ordered batches, gives back one version of a table.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use parquet::file::metadata::SortingColumn;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 
-use crate::commit::{FileFacts, check_transaction, commit};
+use crate::commit::{FileFacts, check_transaction, commit, live_files};
 use crate::contract::ContractCheck;
 use crate::cut::{Chunk, RadixCutter};
 use crate::digest::ContentDigest;
@@ -300,20 +300,6 @@ impl TableWriter {
             protocol: self.protocol,
         })
     }
-}
-
-/// The paths of a version's files.
-fn live_files(open: &OpenTable) -> Result<BTreeSet<String>, Error> {
-    let snapshot = open
-        .table()
-        .snapshot()
-        .map_err(Error::delta("listing files"))?;
-    let paths = snapshot
-        .log_data()
-        .iter()
-        .map(|file| file.path().to_string())
-        .collect();
-    Ok(paths)
 }
 
 /// The partition that rows go to, and those that are done.

@@ -50,21 +50,21 @@ fn types_and_places_decide_what_is_not_declared() {
     check(
         &declared(&[]),
         &expect![[r#"
-        node_id: DELTA_BINARY_PACKED (small_steps), statistics page (leading_sort_key)
-        position: DELTA_BINARY_PACKED (small_steps), statistics row_group (skips_row_groups)
-        level: RLE_DICTIONARY (repeats), statistics row_group (skips_row_groups)
-        name: RLE_DICTIONARY (repeats), statistics row_group (skips_row_groups)
-        weight: RLE_DICTIONARY (repeats), statistics none (not_a_number)
-        seen: RLE_DICTIONARY (repeats), statistics row_group (skips_row_groups)
-        price: RLE_DICTIONARY (repeats), statistics row_group (skips_row_groups)
-        ratio: RLE_DICTIONARY (repeats), statistics row_group (skips_row_groups)
-        is_new: PLAIN (bits), statistics row_group (skips_row_groups)
-        payload: PLAIN (opaque), statistics none (opaque)
-        span.bstart: DELTA_BINARY_PACKED (small_steps), statistics row_group (skips_row_groups)
-        span.bend: DELTA_BINARY_PACKED (small_steps), statistics row_group (skips_row_groups)
-        tags.list.element: RLE_DICTIONARY (repeats), statistics none (repeated)
-        props.key_value.key: RLE_DICTIONARY (repeats), statistics none (repeated)
-        props.key_value.value: RLE_DICTIONARY (repeats), statistics none (repeated)"#]],
+            node_id: DELTA_BINARY_PACKED (small_steps), statistics page (leading_sort_key)
+            position: DELTA_BINARY_PACKED (small_steps), statistics row_group (skips_row_groups)
+            level: RLE_DICTIONARY (repeats), statistics row_group (skips_row_groups)
+            name: RLE_DICTIONARY (repeats), statistics row_group (skips_row_groups)
+            weight: RLE_DICTIONARY (repeats), statistics none (not_a_number)
+            seen: RLE_DICTIONARY (repeats), statistics row_group (skips_row_groups)
+            price: PLAIN (opaque), statistics row_group (skips_row_groups)
+            ratio: RLE_DICTIONARY (repeats), statistics row_group (skips_row_groups)
+            is_new: PLAIN (bits), statistics row_group (skips_row_groups)
+            payload: PLAIN (opaque), statistics none (opaque)
+            span.bstart: DELTA_BINARY_PACKED (small_steps), statistics row_group (skips_row_groups)
+            span.bend: DELTA_BINARY_PACKED (small_steps), statistics row_group (skips_row_groups)
+            tags.list.element: RLE_DICTIONARY (repeats), statistics none (repeated)
+            props.key_value.key: RLE_DICTIONARY (repeats), statistics none (repeated)
+            props.key_value.value: RLE_DICTIONARY (repeats), statistics none (repeated)"#]],
     );
 }
 
