@@ -1,13 +1,11 @@
 //! The run ledger: the history of a lake's runs, and the one place where a run becomes visible.
 
 use arrow_array::RecordBatch;
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
 use ossature_registry::Lake;
 use ossature_schema_spec::Fingerprint;
 
 use crate::attempts::Attempts;
-use crate::stored::Stored;
+use crate::stored::{Stored, payloads};
 use crate::table::{ArtifactTable, Columns};
 use crate::{Error, RunCompletion, RunManifestV1, RunStart, RunStatusV1, artifact_id};
 
@@ -133,11 +131,7 @@ impl RunLedger {
     }
 
     async fn manifests(&self, sql: &str) -> Result<Vec<RunManifestV1>, Error> {
-        let mut found = Vec::new();
-        for batch in TABLE.query(&self.lake, sql).await? {
-            found.extend(manifests(&batch)?);
-        }
-        Ok(found)
+        payloads(TABLE, &TABLE.query(&self.lake, sql, &[]).await?)
     }
 
     /// Appends the event that `next` makes of the history.
@@ -218,34 +212,4 @@ fn event_row(manifest: &RunManifestV1) -> Result<RecordBatch, Error> {
         })
         .payload(|row| row)
         .batch()
-}
-
-/// The manifests of a batch with the columns that the queries name.
-fn manifests(batch: &RecordBatch) -> Result<Vec<RunManifestV1>, Error> {
-    let unexpected = |column, wanted| Error::UnexpectedColumn {
-        table: TABLE.name(),
-        column,
-        wanted,
-    };
-    let versions = batch
-        .column_by_name("payload_version")
-        .and_then(|column| column.as_primitive_opt::<Int32Type>())
-        .ok_or_else(|| unexpected("payload_version", "Int32"))?;
-    let payloads = batch
-        .column_by_name("payload_json")
-        .and_then(|column| column.as_string_opt::<i32>())
-        .ok_or_else(|| unexpected("payload_json", "Utf8"))?;
-    versions
-        .values()
-        .iter()
-        .zip(payloads.iter())
-        .map(|(version, payload)| {
-            Stored::read(*version, payload.unwrap_or_default()).map_err(|rejection| {
-                Error::Corrupt {
-                    table: TABLE.name(),
-                    source: Box::new(rejection),
-                }
-            })
-        })
-        .collect()
 }

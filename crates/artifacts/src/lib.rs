@@ -5,7 +5,7 @@
 //! | which runs were there, and what do readers see? | [`RunLedger`], [`RunRecord`] |
 //! | how does a run begin, complete, fail? | [`RunLedger::begin`], [`RunLedger::complete`], [`RunLedger::fail`] |
 //! | what did a run publish? | [`RunManifestV1`], [`OutputV1`] |
-//! | where do plans, writes and scans go? | [`RunArtifacts`], [`ArtifactTable`] |
+//! | where do plans, writes and scans go, and how do they come back? | [`RunArtifacts`], [`StoredArtifacts`], [`ArtifactTable`] |
 //! | what identifies an artifact, and what are its bytes? | [`Envelope`], [`artifact_id`], [`canonical_json`], [`canonical_msgpack`] |
 //! | what may a payload look like, and what is wrong with one? | [`CONTRACTS`], [`Rejection`], [`Violation`] |
 //!
@@ -72,6 +72,7 @@ mod rejection;
 mod run_artifacts;
 mod schema;
 mod stored;
+mod stored_artifacts;
 mod table;
 
 pub use canonical::{canonical_json, canonical_msgpack, decode_msgpack, pretty_json};
@@ -80,12 +81,13 @@ pub use envelope::{Envelope, Payload, artifact_id};
 pub use error::Error;
 pub use ledger::{RunLedger, RunRecord};
 pub use payload::{
-    CallCoverageV1, DecidedV1, DigestV1, DroppedV1, ExecutionProfileV1, ExtractSummaryV1,
-    FailureV1, OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1, PolicyArtifactV1,
-    ProtocolReportV1, ProtocolV1, RequiredProtocolV1, RunCompletion, RunManifestV1, RunOptionsV1,
-    RunStart, RunStatusV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1, StatsDecisionV1,
-    WriteArtifactV1,
+    BloomFilterV1, CallCoverageV1, ColumnLayoutV1, DecidedV1, DigestV1, DroppedV1,
+    ExecutionProfileV1, ExtractSummaryV1, FailureV1, LayoutV1, OutputV1, PinV1, PlanArtifactV1,
+    PlanColumnV1, PlanInputV1, PolicyArtifactV1, ProtocolReportV1, ProtocolV1, RequiredProtocolV1,
+    RunCompletion, RunManifestV1, RunOptionsV1, RunStart, RunStatusV1, ScanAlignmentV1,
+    ScanArtifactV1, ScanModeV1, StatsDecisionV1, WriteArtifactV1,
 };
 pub use rejection::{Rejection, Violation, ViolationCode};
 pub use run_artifacts::RunArtifacts;
+pub use stored_artifacts::StoredArtifacts;
 pub use table::ArtifactTable;

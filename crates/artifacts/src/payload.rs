@@ -3,6 +3,7 @@
 //! A twin takes its original apart field by field, so that a new field stops the build until the contract is decided.
 
 mod digest;
+mod layout;
 mod manifest;
 mod pin;
 mod plan;
@@ -13,6 +14,7 @@ mod write;
 
 pub use digest::DigestV1;
 pub(crate) use digest::{DIGEST_PATTERN, is_digest};
+pub use layout::{BloomFilterV1, ColumnLayoutV1, LayoutV1};
 pub use manifest::{
     CallCoverageV1, ExecutionProfileV1, ExtractSummaryV1, FailureV1, OutputV1, RunCompletion,
     RunManifestV1, RunOptionsV1, RunStart, RunStatusV1,

@@ -88,29 +88,43 @@ impl RunArtifacts {
         Ok(artifact_id)
     }
 
-    /// Stores everything that was recorded: at most one commit per table, none where there is nothing to store.
+    /// Stores everything that was recorded and not stored yet: at most one commit per table, none where there is nothing
+    /// to store. After an error it may be called again.
     ///
     /// Times are milliseconds since 1970-01-01 00:00:00 UTC. Somebody else's appends do not matter.
     ///
     /// **Errors**: [`Error::Write`] and [`Error::Registry`].
-    pub async fn store(&self, lake: &Lake, at_unix_ms: i64) -> Result<(), Error> {
-        let tables = [
-            (ArtifactTable::PlanArtifacts, self.plan_rows()?),
-            (ArtifactTable::WriteArtifacts, self.write_rows()?),
-            (ArtifactTable::ScanArtifacts, self.scan_rows()?),
-        ];
-        for (table, rows) in &tables {
-            let mut attempts = Attempts::at_appending();
-            while let Err(error) = self.append(*table, rows, lake, at_unix_ms).await {
-                if !attempts.allow_append(&error) {
-                    return Err(error);
-                }
+    pub async fn store(&mut self, lake: &Lake, at_unix_ms: i64) -> Result<(), Error> {
+        use ArtifactTable::{PlanArtifacts, ScanArtifacts, WriteArtifacts};
+        let rows = self.plan_rows()?;
+        self.append(PlanArtifacts, &rows, lake, at_unix_ms).await?;
+        self.plans.clear();
+        let rows = self.write_rows()?;
+        self.append(WriteArtifacts, &rows, lake, at_unix_ms).await?;
+        self.writes.clear();
+        let rows = self.scan_rows()?;
+        self.append(ScanArtifacts, &rows, lake, at_unix_ms).await?;
+        self.scans.clear();
+        Ok(())
+    }
+
+    async fn append(
+        &self,
+        table: ArtifactTable,
+        rows: &RecordBatch,
+        lake: &Lake,
+        at_unix_ms: i64,
+    ) -> Result<(), Error> {
+        let mut attempts = Attempts::at_appending();
+        while let Err(error) = self.try_append(table, rows, lake, at_unix_ms).await {
+            if !attempts.allow_append(&error) {
+                return Err(error);
             }
         }
         Ok(())
     }
 
-    async fn append(
+    async fn try_append(
         &self,
         table: ArtifactTable,
         rows: &RecordBatch,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray,
 };
+use datafusion::common::ScalarValue;
 use ossature_delta_policy::{DeltaFeature, PolicyOverrides, TablePolicy, resolve};
 use ossature_registry::{Catalog, Lake, SessionSpec, open_dataset};
 use ossature_schema_spec::{
@@ -160,8 +161,14 @@ impl ArtifactTable {
         }
     }
 
-    /// Runs a query over the table's newest version; no batch where there is no table.
-    pub(crate) async fn query(self, lake: &Lake, sql: &str) -> Result<Vec<RecordBatch>, Error> {
+    /// Runs a query over the table's newest version; no batch where there is no table. `$name` in it stands for the text
+    /// of that name.
+    pub(crate) async fn query(
+        self,
+        lake: &Lake,
+        sql: &str,
+        texts: &[(&str, &str)],
+    ) -> Result<Vec<RecordBatch>, Error> {
         let contract = self.spec()?;
         let location = lake.location(contract.name())?;
         let mut attempts = Attempts::at_opening();
@@ -180,8 +187,14 @@ impl ArtifactTable {
         };
         let mut catalog = Catalog::new(SessionSpec::default().build()?);
         catalog.register(&dataset)?;
+        let texts: Vec<(&str, ScalarValue)> = texts
+            .iter()
+            .map(|(name, text)| (*name, ScalarValue::from(*text)))
+            .collect();
         let rows = catalog.session().sql(sql).await;
-        let rows = rows.map_err(Error::engine("planning a query over artifacts"))?;
+        let rows = rows
+            .and_then(|rows| rows.with_param_values(texts))
+            .map_err(Error::engine("planning a query over artifacts"))?;
         let rows = rows.collect().await;
         rows.map_err(Error::engine("reading artifacts"))
     }

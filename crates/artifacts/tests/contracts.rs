@@ -62,14 +62,6 @@ fn schemas_are_fresh() {
 }
 
 #[test]
-fn examples_are_fresh() {
-    for contract in CONTRACTS {
-        let example = (contract.example)().unwrap().to_pretty_json().unwrap();
-        check(&example_file(contract), &example);
-    }
-}
-
-#[test]
 fn rejected_examples_are_refused_as_committed() {
     for contract in CONTRACTS {
         assert!(!contract.rejected.is_empty(), "{}", contract.kind);
@@ -84,8 +76,13 @@ fn rejected_examples_are_refused_as_committed() {
     }
 }
 
+/// One test, so that under `UPDATE_EXPECT=1` no example is read that is just being written.
 #[test]
-fn every_committed_example_is_read_and_written_again_without_a_change() {
+fn examples_are_fresh_and_are_read_and_written_again_without_a_change() {
+    for contract in CONTRACTS {
+        let example = (contract.example)().unwrap().to_pretty_json().unwrap();
+        check(&example_file(contract), &example);
+    }
     let mut read = 0;
     for entry in fs::read_dir(folder().join("examples")).unwrap() {
         let path = entry.unwrap().path();

@@ -15,7 +15,8 @@ use datafusion::arrow::util::pretty::pretty_format_batches;
 use expect_test::{Expect, expect};
 use ossature_artifacts::{
     ArtifactTable, CallCoverageV1, Error, ExecutionProfileV1, ExtractSummaryV1, OutputV1, PinV1,
-    RunArtifacts, RunCompletion, RunLedger, RunManifestV1, RunOptionsV1, RunRecord, RunStart,
+    PlanArtifactV1, RunArtifacts, RunCompletion, RunLedger, RunManifestV1, RunOptionsV1, RunRecord,
+    RunStart, ScanArtifactV1, StoredArtifacts, WriteArtifactV1,
 };
 use ossature_delta_policy::{PolicyOverrides, TablePolicy, resolve};
 use ossature_lineage::PlanBundle;
@@ -317,6 +318,8 @@ async fn plans_writes_and_scans_are_queried_beside_the_manifest() {
     let mut later = RunArtifacts::of("b");
     later.record_scan(dataset.facts()).unwrap();
     later.store(&lake, 8).await.unwrap();
+    let stored = StoredArtifacts::of(&lake, "a").await.unwrap();
+    assert_eq!(stored.plans, [PlanArtifactV1::of(things().name(), &bundle)]);
 
     check(
         &lake,
@@ -359,6 +362,34 @@ async fn plans_writes_and_scans_are_queried_beside_the_manifest() {
             +--------+----------------+---------+--------+-------------+-----------------------------+-------+------+"#]],
     )
     .await;
+}
+
+#[tokio::test]
+async fn the_artifacts_of_a_run_are_stored_once_and_read_back() {
+    let (_folder, lake) = lake();
+    let none = StoredArtifacts::of(&lake, "a").await.unwrap();
+    assert_eq!((none.plans, none.writes, none.scans), Default::default());
+
+    // The name of a run is no part of the query's text.
+    let run = "a' OR run_id = 'b";
+    let outcome = write_things(&lake, run, &[1, 2, 3]).await;
+    let dataset = open(&things(), &lake, None).await;
+    for run in [run, "b"] {
+        let mut artifacts = RunArtifacts::of(run);
+        artifacts.record_write(&outcome).unwrap();
+        artifacts.store(&lake, 7).await.unwrap();
+        artifacts.record_scan(dataset.facts()).unwrap();
+        artifacts.store(&lake, 8).await.unwrap();
+    }
+
+    let stored = StoredArtifacts::of(&lake, run).await.unwrap();
+    assert_eq!(stored.plans, []);
+    assert_eq!(stored.writes, [WriteArtifactV1::from(&outcome)]);
+    assert_eq!(stored.scans, [ScanArtifactV1::from(dataset.facts())]);
+    let write = &stored.writes[0];
+    assert_eq!(write.layout.compression, "zstd(1)");
+    let output = OutputV1::of(&outcome, None);
+    assert_eq!(output.policy_hash, write.policy.policy_hash);
 }
 
 #[tokio::test]

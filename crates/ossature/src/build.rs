@@ -14,7 +14,7 @@ use ossature_artifacts::{
     CallCoverageV1, ExecutionProfileV1, ExtractSummaryV1, OutputV1, RunManifestV1, RunOptionsV1,
     RunStart,
 };
-use ossature_pipeline::{Run, RunRequest};
+use ossature_pipeline::{Run, RunRequest, describe};
 use ossature_python_extract::{
     Dataset, ExtractOptions, PythonVersion, ScanOptions, SourceListing, extract, list_sources,
 };
@@ -24,10 +24,10 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::cli::{BuildArguments, Format};
-use crate::error::Error;
+use crate::error::{Error, escape_control};
 use crate::graph::graph;
-use crate::interrupt::Signals;
-use crate::output::{print, print_json, table};
+use crate::interrupt::{Interrupt, Signals};
+use crate::output::{print, print_json, table, warn};
 use crate::progress::Progress;
 
 /// Bytes that operators of the engine may hold before they spill.
@@ -43,10 +43,18 @@ const WAITING_BATCHES: usize = 4;
 const UNIT_BYTES: NonZeroU64 = NonZeroU64::MIN.saturating_add((1 << 18) - 1);
 
 /// Builds, publishes, and tells what came of it.
+///
+/// A signal ends the run at once while it works, and as soon as it has begun while it begins: it is recorded as failed.
+/// Once publishing has begun it goes on to its end, and the signal came too late. A second signal ends the program
+/// wherever it is.
 pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
     let began = Instant::now();
     let lake = Lake::try_new(&arguments.lake).map_err(ossature_pipeline::Error::from)?;
     let listing = list_sources(&arguments.source, &ScanOptions::everything())?;
+    if listing.files().is_empty() {
+        let source = arguments.source.display();
+        warn(&format!("no Python files found below {source}"));
+    }
     let progress = Arc::new(Progress::of_files(listing.files().len() as u64));
     let observer = Arc::clone(&progress);
     let request = RunRequest {
@@ -62,37 +70,87 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
         lake: lake.clone(),
     };
     let mut signals = Signals::listen().map_err(|source| Error::Runtime { source })?;
-    let mut run = Run::begin(request).await?;
-    // What is under way is dropped at a signal, so that nothing is committed after it but the end of the run.
-    let done = tokio::select! {
-        biased;
-        interrupt = signals.next() => Err(Error::Interrupted(interrupt)),
-        done = fill(&mut run, listing, &arguments) => done,
+    let (begun, interrupt) = signals
+        .hold_back(Box::pin(Run::begin(request)))
+        .await
+        .map_err(|interrupt| Error::Abandoned(interrupt, "begun"))?;
+    let mut run = begun?;
+    tracing::info!(run_id = run.manifest().run_id, "the run has begun");
+    let done = match interrupt {
+        Some(interrupt) => Err(Error::Interrupted(interrupt)),
+        None => carry_out(&mut run, listing, &arguments, &mut signals).await,
     };
     progress.finish();
-    let manifest = match done {
-        Ok(Counted { files, calls }) => {
-            run.publish(now_unix_ms(), Some(files), Some(calls)).await?
-        }
+    let (manifest, too_late) = match done {
+        Ok(done) => done,
         Err(error) => {
-            // Whoever asks a second time does not want to wait for the record either.
-            tokio::select! {
-                biased;
-                _ = signals.next() => {}
-                recorded = run.fail(now_unix_ms(), error.code(), &error) => {
-                    if let Err(unrecorded) = recorded {
-                        let reason = ossature_pipeline::describe(&unrecorded);
-                        tracing::warn!(reason, "the failure of the run could not be recorded");
-                    }
-                }
-            }
+            record_failure(&mut run, &error, &mut signals).await;
             return Err(error);
         }
     };
+    if let Some(interrupt) = too_late {
+        warn(&format!(
+            "{interrupt} came too late: the run was being published, and now it is"
+        ));
+    }
     let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     match arguments.format {
         Format::Json => print_json(&Summary::of(&manifest, elapsed_ms)),
-        Format::Human => print(&human(&manifest, &lake, elapsed_ms)),
+        Format::Human => {
+            let lake = as_typed(&arguments.lake, &lake);
+            print(&human(&manifest, &lake, elapsed_ms))
+        }
+    }
+}
+
+/// Fills the tables and publishes them; gives back the signal that came too late to stop it.
+async fn carry_out(
+    run: &mut Run,
+    listing: SourceListing,
+    arguments: &BuildArguments,
+    signals: &mut Signals,
+) -> Result<(RunManifestV1, Option<Interrupt>), Error> {
+    // What is under way is dropped at a signal, so that nothing is committed after it but the end of the run.
+    let Counted { files, calls } = tokio::select! {
+        biased;
+        interrupt = signals.next() => return Err(Error::Interrupted(interrupt)),
+        filled = fill(run, listing, arguments) => filled?,
+    };
+    let publication = run.publish(now_unix_ms(), Some(files), Some(calls));
+    let (published, too_late) = signals
+        .hold_back(Box::pin(publication))
+        .await
+        .map_err(|interrupt| Error::Abandoned(interrupt, "published"))?;
+    Ok((published?, too_late))
+}
+
+/// Records why a run failed. Where that is impossible, the ledger says that the run goes on, so somebody has to know.
+async fn record_failure(run: &mut Run, error: &Error, signals: &mut Signals) {
+    if matches!(error, Error::Abandoned(..)) {
+        // Whoever asks a second time does not want to wait for the record either.
+        return;
+    }
+    let run_id = run.manifest().run_id.clone();
+    let unrecorded = tokio::select! {
+        biased;
+        interrupt = signals.next() => Some(format!("interrupted by {interrupt}")),
+        recorded = run.fail(now_unix_ms(), error.code(), error) => {
+            recorded.err().map(|unrecorded| describe(&unrecorded))
+        }
+    };
+    if let Some(reason) = unrecorded {
+        warn(&format!(
+            "the failure could not be recorded, and `ossature runs` still lists {run_id} as running: {reason}"
+        ));
+    }
+}
+
+/// A local lake as it was typed, which is how it is found from here; another one without what may be secret.
+fn as_typed(typed: &str, lake: &Lake) -> String {
+    if typed.contains("://") {
+        lake.to_string()
+    } else {
+        escape_control(typed)
     }
 }
 
@@ -209,7 +267,8 @@ async fn fill(
 
 /// The rows of a query for a name and a number.
 async fn count_by(run: &Run, sql: &str) -> Result<BTreeMap<String, u64>, Error> {
-    let failed = |error| Error::Query(Box::new(error));
+    // The words of the query are ours.
+    let failed = |error| Error::Engine(Box::new(error));
     let frame = run.catalog().session().sql(sql).await.map_err(failed)?;
     let mut counts = BTreeMap::new();
     for batch in frame.collect().await.map_err(failed)? {
@@ -277,7 +336,7 @@ impl<'a> Output<'a> {
 }
 
 /// The closing table.
-fn human(manifest: &RunManifestV1, lake: &Lake, elapsed_ms: u64) -> String {
+fn human(manifest: &RunManifestV1, lake: &str, elapsed_ms: u64) -> String {
     let rows = manifest.outputs.iter().map(|output| {
         vec![
             output.name.clone(),

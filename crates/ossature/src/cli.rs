@@ -5,9 +5,27 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// What the program's exit code says.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done; what was built is published
+  1    there are findings, or a difference
+  2    the command cannot be carried out as it was typed
+  3    a policy refuses it
+  4    the outcome is not the recorded one
+  5    the storage or the engine failed
+  130  interrupted by SIGINT (Ctrl-C)
+  143  interrupted by SIGTERM";
+
+/// What `build` does about signals.
+const SIGNALS: &str = "\
+Ctrl-C and SIGTERM end the run: it is recorded as failed, nothing is published, and the exit code is 130 or 143. \
+A signal that comes while the run is being published comes too late: publishing is completed, and the exit code is 0. \
+A second signal ends the program wherever it is; `ossature runs` then tells what became of the run.";
+
 /// Turns a Python source tree into a code property graph in a lake of Delta tables, and queries it.
 #[derive(Debug, Parser)]
-#[command(name = "ossature", version, max_term_width = 100)]
+#[command(name = "ossature", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -21,6 +39,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Build the graph of a source tree and publish it
+    #[command(after_help = SIGNALS)]
     Build(BuildArguments),
     /// Query the published graph with SQL; tables are `cpg_nodes`, `extract.files`, `runs.run_manifest` ...
     Query(QueryArguments),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use datafusion::error::DataFusionError;
 use miette::Diagnostic;
-use ossature_pipeline::own_words;
+use ossature_pipeline::{is_fault_of_query, own_words};
 
 use crate::interrupt::Interrupt;
 
@@ -22,6 +22,8 @@ pub(crate) enum Error {
     QueryRefused { reason: String },
     #[error("the query cannot be answered")]
     Query(#[source] Box<DataFusionError>),
+    #[error("the engine or the storage failed while rows were computed")]
+    Engine(#[source] Box<DataFusionError>),
     #[error("Parquet goes to a file")]
     NoOutputFile,
     #[error("`{}` cannot be written", path.display())]
@@ -32,11 +34,22 @@ pub(crate) enum Error {
     Render(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("interrupted by {0}")]
     Interrupted(Interrupt),
+    #[error("interrupted by {0} while the run was being {1}")]
+    Abandoned(Interrupt, &'static str),
     #[error("the runtime cannot be started")]
     Runtime { source: io::Error },
 }
 
 impl Error {
+    /// Why a query has no answer: what it asks for, or what it runs on.
+    pub(crate) fn of_query(error: DataFusionError) -> Self {
+        if is_fault_of_query(&error) {
+            Self::Query(Box::new(error))
+        } else {
+            Self::Engine(Box::new(error))
+        }
+    }
+
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Extract(error) => error.code(),
@@ -44,11 +57,12 @@ impl Error {
             Self::Pipeline(error) => error.code(),
             Self::QueryRefused { .. } => "query_refused",
             Self::Query(_) => "query_failed",
+            Self::Engine(_) => "engine_failure",
             Self::NoOutputFile => "no_output_file",
             Self::OutputFile { .. } => "output_failed",
             Self::Output { .. } => "stdout_failed",
             Self::Render(_) => "render_failed",
-            Self::Interrupted(_) => "interrupted",
+            Self::Interrupted(_) | Self::Abandoned(..) => "interrupted",
             Self::Runtime { .. } => "runtime_failed",
         }
     }
@@ -61,13 +75,24 @@ impl Error {
             Self::QueryRefused { .. } => {
                 Some("`ossature query` only reads: write a SELECT".to_owned())
             }
-            Self::Query(_) => Some(
-                "`SHOW TABLES` lists the tables, `DESCRIBE cpg_nodes` the columns of one"
-                    .to_owned(),
-            ),
+            Self::Query(error) => {
+                let is_about_names = matches!(
+                    error.find_root(),
+                    DataFusionError::Plan(_) | DataFusionError::SchemaError(..)
+                );
+                is_about_names.then(|| {
+                    "`SHOW TABLES` lists the tables, `DESCRIBE cpg_nodes` the columns of one"
+                        .to_owned()
+                })
+            }
             Self::Interrupted(_) => {
                 Some("nothing was published; the run before is still what readers see".to_owned())
             }
+            Self::Abandoned(..) => Some("`ossature runs` tells what became of the run".to_owned()),
+            Self::Render(_) => Some(
+                "cast the column in the query, to text for instance, or choose another `--format`"
+                    .to_owned(),
+            ),
             Self::NoOutputFile => Some("name the file with `--output FILE`".to_owned()),
             _ => None,
         }
@@ -76,7 +101,7 @@ impl Error {
     /// 2 for what the caller got wrong, 3 for what a policy refuses, 5 for storage and engines; after a signal what
     /// shells expect of it.
     pub(crate) fn exit_code(&self) -> u8 {
-        if let Self::Interrupted(interrupt) = self {
+        if let Self::Interrupted(interrupt) | Self::Abandoned(interrupt, _) = self {
             return interrupt.exit_code();
         }
         if let Self::Pipeline(ossature_pipeline::Error::Policy(_)) = self {
@@ -88,6 +113,7 @@ impl Error {
             | "no_output_file"
             | "invalid_location"
             | "query_failed"
+            | "render_failed"
             | "nothing_published"
             | "no_such_run" => 2,
             _ => 5,

@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, RecordBatch, StringBuilder};
 use arrow::csv::WriterBuilder as CsvWriterBuilder;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::json::WriterBuilder as JsonWriterBuilder;
-use arrow::json::writer::JsonArray;
+use arrow::json::writer::{EncoderOptions, JsonArray, make_encoder};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
@@ -20,7 +21,7 @@ use parquet::arrow::ArrowWriter;
 use crate::cli::{QueryArguments, RowFormat, available_threads};
 use crate::error::Error;
 use crate::graph::graph;
-use crate::output::table;
+use crate::output::{Sink, table, warn};
 
 /// Rows that a table for people shows.
 const TABLE_ROWS_MAX: usize = 1000;
@@ -41,28 +42,26 @@ pub(crate) async fn query(arguments: QueryArguments) -> Result<(), Error> {
     match &arguments.output {
         None => {
             let failed = |source| Error::Output { source };
-            let mut sink = BufWriter::new(io::stdout());
-            render(rows, arguments.format, &mut sink, failed).await
+            write_rows(rows, arguments.format, io::stdout(), failed).await
         }
         Some(path) => {
             let failed = |source| Error::OutputFile {
                 path: path.clone(),
                 source,
             };
-            let mut sink = BufWriter::new(File::create(path).map_err(failed)?);
-            render(rows, arguments.format, &mut sink, failed).await
+            let file = File::create(path).map_err(failed)?;
+            write_rows(rows, arguments.format, file, failed).await
         }
     }
 }
 
 async fn answer(published: &PublishedRun, sql: &str) -> Result<SendableRecordBatchStream, Error> {
-    let failed = |error| Error::Query(Box::new(error));
     let session = published.catalog().session();
     let plan = session
         .state()
         .create_logical_plan(sql)
         .await
-        .map_err(failed)?;
+        .map_err(Error::of_query)?;
     SQLOptions::new()
         .with_allow_ddl(false)
         .with_allow_dml(false)
@@ -71,29 +70,30 @@ async fn answer(published: &PublishedRun, sql: &str) -> Result<SendableRecordBat
         .map_err(|error| Error::QueryRefused {
             reason: error.strip_backtrace(),
         })?;
-    let frame = session.execute_logical_plan(plan).await.map_err(failed)?;
-    frame.execute_stream().await.map_err(failed)
+    let frame = session.execute_logical_plan(plan).await;
+    let rows = frame.map_err(Error::of_query)?.execute_stream().await;
+    rows.map_err(Error::of_query)
 }
 
-async fn render<W: Write + Send>(
+/// Renders rows into `target`; `failed` says what it means that they could not be written there.
+async fn write_rows(
     rows: SendableRecordBatchStream,
     format: RowFormat,
-    sink: &mut W,
+    target: impl Write + Send,
     failed: impl Fn(io::Error) -> Error,
 ) -> Result<(), Error> {
-    match format {
-        RowFormat::Table => {
-            let text = render_table(rows).await?;
-            writeln!(sink, "{text}").map_err(&failed)?;
-        }
-        RowFormat::Csv => render_csv(rows, sink).await?,
-        RowFormat::Json => {
-            render_json(rows, sink).await?;
-            writeln!(sink).map_err(&failed)?;
-        }
-        RowFormat::Parquet => render_parquet(rows, sink).await?,
+    let mut sink = Sink::new(BufWriter::new(target));
+    let done = match format {
+        RowFormat::Table => render_table(rows, &mut sink).await,
+        RowFormat::Csv => render_csv(rows, &mut sink).await,
+        RowFormat::Json => render_json(rows, &mut sink).await,
+        RowFormat::Parquet => render_parquet(rows, &mut sink).await,
+    };
+    let done = done.and_then(|()| sink.flush().map_err(rendering));
+    match sink.into_failure() {
+        Some(source) => Err(failed(source)),
+        None => done,
     }
-    sink.flush().map_err(failed)
 }
 
 fn rendering<E: std::error::Error + Send + Sync + 'static>(error: E) -> Error {
@@ -101,13 +101,13 @@ fn rendering<E: std::error::Error + Send + Sync + 'static>(error: E) -> Error {
 }
 
 async fn next(rows: &mut SendableRecordBatchStream) -> Result<Option<RecordBatch>, Error> {
-    rows.next()
-        .await
-        .transpose()
-        .map_err(|error| Error::Query(Box::new(error)))
+    rows.next().await.transpose().map_err(Error::of_query)
 }
 
-async fn render_table(mut rows: SendableRecordBatchStream) -> Result<String, Error> {
+async fn render_table(
+    mut rows: SendableRecordBatchStream,
+    sink: &mut (impl Write + Send),
+) -> Result<(), Error> {
     let schema = rows.schema();
     let options = FormatOptions::default().with_null("");
     let mut cells = Vec::new();
@@ -132,12 +132,15 @@ async fn render_table(mut rows: SendableRecordBatchStream) -> Result<String, Err
         }
     }
     let headings = schema.fields().iter().map(|field| field.name().as_str());
-    let text = table(headings, cells, usize::MAX);
-    Ok(if more {
-        format!("{text}\nonly the first {TABLE_ROWS_MAX} rows are shown; `--format csv` gives all")
-    } else {
-        text
-    })
+    writeln!(sink, "{}", table(headings, cells, usize::MAX)).map_err(rendering)?;
+    if more {
+        // A terminal shows both: the rows come first.
+        sink.flush().map_err(rendering)?;
+        warn(&format!(
+            "only the first {TABLE_ROWS_MAX} rows are shown; `--format csv` gives all"
+        ));
+    }
+    Ok(())
 }
 
 async fn render_csv(
@@ -146,11 +149,54 @@ async fn render_csv(
 ) -> Result<(), Error> {
     let empty = RecordBatch::new_empty(rows.schema());
     let mut writer = CsvWriterBuilder::new().with_header(true).build(sink);
-    writer.write(&empty).map_err(rendering)?;
+    let mut write = |batch| writer.write(&flatten(batch)?);
+    write(empty).map_err(rendering)?;
     while let Some(batch) = next(&mut rows).await? {
-        writer.write(&batch).map_err(rendering)?;
+        write(batch).map_err(rendering)?;
     }
     Ok(())
+}
+
+/// Lists, maps and structs as JSON text: a cell of CSV is one text.
+fn flatten(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let schema = batch.schema();
+    if !schema
+        .fields()
+        .iter()
+        .any(|field| field.data_type().is_nested())
+    {
+        return Ok(batch);
+    }
+    let mut fields: Vec<FieldRef> = Vec::with_capacity(batch.num_columns());
+    let mut columns = Vec::with_capacity(batch.num_columns());
+    for (field, column) in schema.fields().iter().zip(batch.columns()) {
+        if field.data_type().is_nested() {
+            fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
+            columns.push(json_text(field, column)?);
+        } else {
+            fields.push(Arc::clone(field));
+            columns.push(Arc::clone(column));
+        }
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+}
+
+/// Every value as JSON, as `--format json` writes it.
+fn json_text(field: &FieldRef, values: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let options = EncoderOptions::default().with_explicit_nulls(true);
+    let mut encoder = make_encoder(field, values.as_ref(), &options)?;
+    let mut texts = StringBuilder::new();
+    let mut json = Vec::new();
+    for row in 0..values.len() {
+        if encoder.is_null(row) {
+            texts.append_null();
+        } else {
+            json.clear();
+            encoder.encode(row, &mut json);
+            texts.append_value(std::str::from_utf8(&json)?);
+        }
+    }
+    Ok(Arc::new(texts.finish()))
 }
 
 async fn render_json(
@@ -164,7 +210,8 @@ async fn render_json(
     while let Some(batch) = next(&mut rows).await? {
         writer.write(&batch).map_err(rendering)?;
     }
-    writer.finish().map_err(rendering)
+    writer.finish().map_err(rendering)?;
+    writeln!(writer.into_inner()).map_err(rendering)
 }
 
 async fn render_parquet(

@@ -1,8 +1,14 @@
 //! `ossature runs` and `ossature show`: what was built, from what, and how it was decided.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use indicatif::{HumanBytes, HumanCount};
-use ossature_artifacts::{RunLedger, RunManifestV1};
+use ossature_artifacts::{
+    OutputV1, PinV1, PlanArtifactV1, RunLedger, RunManifestV1, ScanArtifactV1, StoredArtifacts,
+    WriteArtifactV1,
+};
 use ossature_registry::Lake;
+use serde::Serialize;
 
 use crate::cli::{Format, RunsArguments, ShowArguments};
 use crate::error::Error;
@@ -57,9 +63,40 @@ pub(crate) async fn show(arguments: ShowArguments) -> Result<(), Error> {
             wanted: arguments.run,
         }));
     };
+    let artifacts = StoredArtifacts::of(&lake, &manifest.run_id)
+        .await
+        .map_err(ossature_pipeline::Error::from)?;
     match arguments.format {
-        Format::Json => print_json(&manifest),
-        Format::Human => print(&human(&manifest)),
+        Format::Json => print_json(&Shown::of(&manifest, &artifacts)),
+        Format::Human => print(&human(&manifest, &artifacts)),
+    }
+}
+
+/// What `show --format json` prints: the manifest, and beside it what the run planned and decided.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    manifest: &'a RunManifestV1,
+    plans: &'a [PlanArtifactV1],
+    decisions: Decisions<'a>,
+}
+
+#[derive(Serialize)]
+struct Decisions<'a> {
+    writes: &'a [WriteArtifactV1],
+    scans: &'a [ScanArtifactV1],
+}
+
+impl<'a> Shown<'a> {
+    fn of(manifest: &'a RunManifestV1, artifacts: &'a StoredArtifacts) -> Self {
+        Self {
+            manifest,
+            plans: &artifacts.plans,
+            decisions: Decisions {
+                writes: &artifacts.writes,
+                scans: &artifacts.scans,
+            },
+        }
     }
 }
 
@@ -77,7 +114,20 @@ fn seconds(manifest: &RunManifestV1) -> String {
     }
 }
 
-fn human(manifest: &RunManifestV1) -> String {
+/// The facts of a run, and what it read, planned, wrote and decided.
+fn human(manifest: &RunManifestV1, artifacts: &StoredArtifacts) -> String {
+    let StoredArtifacts { plans, writes, .. } = artifacts;
+    let tables = [
+        Some(facts_table(manifest)),
+        (!manifest.inputs.is_empty()).then(|| pins_table(&manifest.inputs)),
+        (!plans.is_empty()).then(|| plans_table(plans)),
+        (!manifest.outputs.is_empty()).then(|| outputs_table(&manifest.outputs)),
+        (!writes.is_empty()).then(|| decisions_table(artifacts)),
+    ];
+    tables.into_iter().flatten().collect::<Vec<_>>().join("\n")
+}
+
+fn facts_table(manifest: &RunManifestV1) -> String {
     let mut facts = vec![
         ("run", manifest.run_id.clone()),
         ("number", manifest.run_number.to_string()),
@@ -97,7 +147,42 @@ fn human(manifest: &RunManifestV1) -> String {
     let facts = facts
         .into_iter()
         .map(|(name, value)| vec![name.to_owned(), value]);
-    let outputs = manifest.outputs.iter().map(|output| {
+    table(["fact", "value"], facts, usize::MAX)
+}
+
+fn pins_table(pins: &[PinV1]) -> String {
+    let pins = pins.iter().map(|pin| {
+        let content = pin.content_hash.map(|digest| digest.fingerprint().short());
+        vec![
+            pin.dataset.clone(),
+            format!("v{}", pin.version),
+            content.unwrap_or_default(),
+            pin.table_id.clone(),
+        ]
+    });
+    table(["read", "version", "content", "table id"], pins, usize::MAX)
+}
+
+fn plans_table(plans: &[PlanArtifactV1]) -> String {
+    let plans = plans.iter().map(|plan| {
+        vec![
+            plan.dataset.clone(),
+            plan.fingerprint.fingerprint().short(),
+            plan.encoding.clone(),
+            HumanCount(plan.inputs.len() as u64).to_string(),
+            HumanCount(plan.calls.len() as u64).to_string(),
+            HumanBytes(plan.plan_bytes).to_string(),
+        ]
+    });
+    table(
+        ["planned", "plan", "encoding", "inputs", "functions", "size"],
+        plans,
+        3,
+    )
+}
+
+fn outputs_table(outputs: &[OutputV1]) -> String {
+    let outputs = outputs.iter().map(|output| {
         let plan = output
             .plan_fingerprint
             .map(|digest| digest.fingerprint().short());
@@ -105,18 +190,83 @@ fn human(manifest: &RunManifestV1) -> String {
             output.name.clone(),
             plan.unwrap_or_else(|| "extracted".to_owned()),
             output.content_hash.fingerprint().short(),
+            output.policy_hash.fingerprint().short(),
             format!("v{}", output.version),
             HumanCount(output.rows).to_string(),
             HumanBytes(output.bytes).to_string(),
         ]
     });
-    format!(
-        "{}\n{}",
-        table(["fact", "value"], facts, usize::MAX),
-        table(
-            ["table", "plan", "content", "version", "rows", "size"],
-            outputs,
-            3
-        )
+    table(
+        [
+            "published",
+            "plan",
+            "content",
+            "policy",
+            "version",
+            "rows",
+            "size",
+        ],
+        outputs,
+        4,
     )
+}
+
+/// How each version was written, and the order in which it is read.
+fn decisions_table(artifacts: &StoredArtifacts) -> String {
+    let orders: BTreeMap<(&str, u64), &[String]> = artifacts
+        .scans
+        .iter()
+        .map(|scan| {
+            let read = (scan.pin.dataset.as_str(), scan.pin.version);
+            (read, scan.order.as_slice())
+        })
+        .collect();
+    let decisions = artifacts.writes.iter().map(|write| {
+        let statistics = &write.policy.statistics.value;
+        let mut left_out: BTreeMap<&str, usize> = BTreeMap::new();
+        for dropped in &statistics.dropped {
+            *left_out.entry(&dropped.reason).or_default() += 1;
+        }
+        let left_out = left_out
+            .iter()
+            .map(|(reason, columns)| format!("{columns} {reason}"));
+        let order = orders.get(&(write.dataset.as_str(), write.version));
+        vec![
+            write.dataset.clone(),
+            statistics.columns.len().to_string(),
+            left_out.collect::<Vec<_>>().join(", "),
+            write.layout.compression.clone(),
+            protocol(write),
+            order.map(|order| order.join(", ")).unwrap_or_default(),
+        ]
+    });
+    table(
+        [
+            "decided",
+            "statistics",
+            "left out",
+            "compression",
+            "protocol",
+            "order",
+        ],
+        decisions,
+        usize::MAX,
+    )
+}
+
+/// The versions of reader and writer, and the features that the table names.
+fn protocol(write: &WriteArtifactV1) -> String {
+    let found = &write.protocol.found;
+    let features: BTreeSet<&str> = found
+        .reader_features
+        .iter()
+        .chain(&found.writer_features)
+        .map(String::as_str)
+        .collect();
+    let versions = format!("{}/{}", found.reader_version, found.writer_version);
+    [versions.as_str()]
+        .into_iter()
+        .chain(features)
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -7,6 +7,7 @@
 //! | how are views computed? | [`Run::compute_views`] |
 //! | when do readers see it? | [`Run::publish`] |
 //! | how is a published run read? | [`PublishedRun::open`] |
+//! | who answers for a query that failed? | [`is_fault_of_query`] |
 //!
 //! Knows: the layers below, and their order. Does not know: Python, the graph's domain, clocks. Run id and times come in as
 //! arguments.
@@ -73,12 +74,14 @@
 
 mod error;
 mod event;
+mod fault;
 mod published;
 mod run;
 mod sources;
 
 pub use error::{Error, describe, own_words};
 pub use event::{Event, Observer};
+pub use fault::is_fault_of_query;
 pub use published::PublishedRun;
 pub use run::{Run, RunRequest};
 pub use sources::SourceWriters;

@@ -7,7 +7,7 @@ use datafusion::datasource::ViewTable;
 use datafusion::error::DataFusionError;
 use datafusion::physical_plan::execute_stream;
 use ossature_artifacts::{
-    OutputV1, PinV1, RunArtifacts, RunCompletion, RunLedger, RunManifestV1, RunStart,
+    OutputV1, PinV1, RunArtifacts, RunCompletion, RunLedger, RunManifestV1, RunStart, RunStatusV1,
 };
 use ossature_delta_policy::{PolicyOverrides, TablePolicy, resolve};
 use ossature_lineage::{PlanBundle, environment_hash};
@@ -49,8 +49,8 @@ impl std::fmt::Debug for RunRequest {
     }
 }
 
-/// A run that has begun. It ends by [`Run::publish`] or [`Run::fail`]; one that just stops stays `running` in the ledger
-/// and changes nothing for readers.
+/// A run that has begun. It ends by [`Run::publish`], or by [`Run::fail`] when that or anything before it fails; one that
+/// just stops stays `running` in the ledger and changes nothing for readers.
 #[derive(Debug)]
 pub struct Run {
     request: RunRequest,
@@ -230,11 +230,12 @@ impl Run {
         })
     }
 
-    /// Stores the artifacts and then the manifest, which makes the run visible.
+    /// Stores the artifacts and then the manifest, which makes the run visible. A run that is published already stays as
+    /// it is.
     ///
-    /// **Errors**: [`Error::Records`].
+    /// **Errors**: [`Error::Records`]; as far as the ledger can be read, the run is not published then.
     pub async fn publish(
-        self,
+        &mut self,
         ended_at_unix_ms: i64,
         extract: Option<ossature_artifacts::ExtractSummaryV1>,
         calls: Option<ossature_artifacts::CallCoverageV1>,
@@ -242,8 +243,6 @@ impl Run {
         self.artifacts
             .store(&self.request.lake, ended_at_unix_ms)
             .await?;
-        let mut outputs = self.outputs;
-        outputs.sort_by(|a, b| a.name.cmp(&b.name));
         let sources: Vec<&DatasetName> = self
             .request
             .graph
@@ -261,30 +260,41 @@ impl Run {
         let completion = RunCompletion {
             ended_at_unix_ms,
             inputs,
-            outputs,
+            outputs: self.outputs.clone(),
             extract,
             calls,
         };
-        Ok(self
-            .ledger
-            .complete(&self.manifest.run_id, &completion)
-            .await?)
+        let run_id = &self.manifest.run_id;
+        let error = match self.ledger.complete(run_id, &completion).await {
+            Ok(manifest) => return Ok(manifest),
+            Err(error) => error,
+        };
+        // A store may fail after it has done what it was asked to.
+        match self.ledger.run(run_id).await {
+            Ok(Some(record)) if record.manifest.status == RunStatusV1::Completed => {
+                Ok(record.manifest)
+            }
+            _ => Err(error.into()),
+        }
     }
 
     /// Writes down why the run failed: an error of the pipeline, or of whoever drives it, under its stable code. What was
-    /// recorded until then is stored as well.
+    /// recorded until then is stored as well; where that is impossible, the failure says so.
     ///
-    /// **Errors**: [`Error::Records`].
+    /// **Errors**: [`Error::Records`]; the run stays `running` in the ledger then.
     pub async fn fail(
-        self,
+        &mut self,
         ended_at_unix_ms: i64,
         code: &str,
         reason: &dyn std::error::Error,
     ) -> Result<RunManifestV1, Error> {
-        self.artifacts
-            .store(&self.request.lake, ended_at_unix_ms)
-            .await?;
-        let message = crate::describe(reason);
+        let mut message = crate::describe(reason);
+        let stored = self.artifacts.store(&self.request.lake, ended_at_unix_ms);
+        if let Err(unstored) = stored.await {
+            let unstored = crate::describe(&unstored);
+            message =
+                format!("{message}; the artifacts of the run could not be stored: {unstored}");
+        }
         let run_id = &self.manifest.run_id;
         Ok(self
             .ledger
@@ -309,3 +319,6 @@ pub(crate) async fn register_inline(catalog: &Catalog, view: &View) -> Result<()
         .map_err(compute)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use ossature_schema_spec::Fingerprint;
 
 use crate::{
-    CallCoverageV1, DecidedV1, DigestV1, DroppedV1, Envelope, Error, ExecutionProfileV1,
-    ExtractSummaryV1, FailureV1, OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1,
-    PolicyArtifactV1, ProtocolReportV1, ProtocolV1, RequiredProtocolV1, RunManifestV1,
-    RunOptionsV1, RunStatusV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1, StatsDecisionV1,
-    WriteArtifactV1,
+    BloomFilterV1, CallCoverageV1, ColumnLayoutV1, DecidedV1, DigestV1, DroppedV1, Envelope, Error,
+    ExecutionProfileV1, ExtractSummaryV1, FailureV1, LayoutV1, OutputV1, PinV1, PlanArtifactV1,
+    PlanColumnV1, PlanInputV1, PolicyArtifactV1, ProtocolReportV1, ProtocolV1, RequiredProtocolV1,
+    RunManifestV1, RunOptionsV1, RunStatusV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1,
+    StatsDecisionV1, WriteArtifactV1,
 };
 
 fn digest(byte: u8) -> DigestV1 {
@@ -157,6 +157,20 @@ pub(super) fn write_artifact() -> Result<Envelope, Error> {
         files_added: 1,
         files_removed: 1,
         content_hash: digest(0x42),
+        layout: LayoutV1 {
+            compression: "zstd(1)".to_owned(),
+            row_group_rows_max: 131_072,
+            page_rows_max: 20_000,
+            columns: vec![ColumnLayoutV1 {
+                column: "node_id".to_owned(),
+                encoding: Some("DELTA_BINARY_PACKED".to_owned()),
+                statistics: Some("page".to_owned()),
+                bloom_filter: Some(BloomFilterV1 {
+                    distinct_values_max: 131_072,
+                    false_positives_per_million: 10_000,
+                }),
+            }],
+        },
         policy: policy(),
         protocol: protocol(),
     })
@@ -195,6 +209,7 @@ pub(super) fn run_manifest() -> Result<Envelope, Error> {
             plan_fingerprint: Some(digest(0x21)),
             content_hash: digest(0x42),
             contract_hash: digest(0x41),
+            policy_hash: digest(0x31),
         }],
         extract: Some(ExtractSummaryV1 {
             listed: 24,

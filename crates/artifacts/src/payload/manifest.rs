@@ -127,6 +127,8 @@ pub struct OutputV1 {
     pub content_hash: DigestV1,
     /// A digest of the contract under which they were written.
     pub contract_hash: DigestV1,
+    /// A digest of the policy under which they were written.
+    pub policy_hash: DigestV1,
 }
 
 impl OutputV1 {
@@ -136,7 +138,7 @@ impl OutputV1 {
         let WriteOutcome {
             contract,
             location,
-            policy: _,
+            policy,
             version_before: _,
             version,
             rows,
@@ -157,6 +159,7 @@ impl OutputV1 {
             plan_fingerprint: plan.map(DigestV1::from),
             content_hash: DigestV1::from(*content),
             contract_hash: DigestV1::from(contract.contract_hash()),
+            policy_hash: DigestV1::from(policy.fingerprint()),
         }
     }
 }

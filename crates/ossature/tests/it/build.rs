@@ -7,9 +7,10 @@ use ossature_cpg_views::{sources, views};
 use ossature_schema_spec::{DatasetName, DatasetSpec};
 use ossature_view_graph::{Materialization, View};
 use serde_json::Value;
+use tempfile::TempDir;
 
-use crate::program::{Failure, keys, of_outputs};
-use crate::shop::shop;
+use crate::program::{Failure, command, keys, of_outputs};
+use crate::shop::{Tree, shop};
 
 #[test]
 fn its_json_has_exactly_these_keys() -> Result<(), Failure> {
@@ -103,5 +104,19 @@ fn what_it_says_of_a_table_is_what_lies_in_the_lake() -> Result<(), Failure> {
         let is_source = name.starts_with("extract.");
         assert_eq!(fingerprint == &Value::Null, is_source, "{name}");
     }
+    Ok(())
+}
+
+#[test]
+fn the_closing_table_names_the_lake_as_it_was_typed() -> Result<(), Failure> {
+    let (tree, folder) = (Tree::empty()?, TempDir::new()?);
+    tree.write("a.py", "x = 1\n")?;
+    let source = tree.root().to_string_lossy();
+    let mut build = command(["build", &source, "--lake", "my/lake"]);
+    let answer = build.current_dir(folder.path()).output()?;
+    assert!(answer.status.success());
+    let said = String::from_utf8(answer.stdout)?;
+    let last = said.lines().last().unwrap_or_default();
+    assert!(last.starts_with("lake   my/lake ("), "{last}");
     Ok(())
 }

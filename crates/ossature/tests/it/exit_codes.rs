@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 
-use crate::program::{Failure, Lake, ossature};
+use crate::program::{Failure, Lake, ossature, output};
 use crate::shop::{Tree, shop};
 
 /// The program ends with `code`, says `words` on standard error and nothing on standard output.
@@ -117,12 +117,43 @@ fn a_source_that_is_no_folder_is_usage_and_makes_no_lake() -> Result<(), Failure
 }
 
 #[test]
-fn storage_that_fails_is_five() -> Result<(), Failure> {
-    let tree = Tree::empty()?;
-    let lake = Lake::new()?;
-    fs::write(lake.path(), "a file where the lake should be")?;
-    check(lake.build_arguments(tree.root(), 1), 5, &[])?;
+fn help_tells_every_exit_code() -> Result<(), Failure> {
+    let help = output(["--help"])?;
+    for code in ["0", "1", "2", "3", "4", "5", "130", "143"] {
+        let is_row = |line: &str| line.split_whitespace().next() == Some(code);
+        assert!(help.lines().any(is_row), "{code} in\n{help}");
+    }
+    let help = output(["build", "--help"])?;
+    assert!(help.contains("130 or 143"), "{help}");
+    Ok(())
+}
 
+#[test]
+fn a_lake_that_is_no_folder_is_usage() -> Result<(), Failure> {
+    let (tree, lake) = (Tree::empty()?, Lake::new()?);
+    fs::write(lake.path(), "a file where the lake should be")?;
+    check(
+        lake.build_arguments(tree.root(), 1),
+        2,
+        &["invalid_location", "is not a folder"],
+    )
+}
+
+#[test]
+fn values_that_a_format_cannot_hold_are_usage() -> Result<(), Failure> {
+    let sql = "SELECT MAP {1: 2} AS numbers";
+    for format in ["csv", "json"] {
+        check(
+            shop()?.lake.arguments(&["query", sql, "--format", format]),
+            2,
+            &["render_failed", "help: cast the column"],
+        )?;
+    }
+    Ok(())
+}
+
+#[test]
+fn storage_that_fails_is_five() -> Result<(), Failure> {
     let lake = Lake::new()?;
     let log = lake.path().join("_ossature/run_manifest/_delta_log");
     fs::create_dir_all(&log)?;

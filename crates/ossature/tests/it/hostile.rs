@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use expect_test::expect;
+use serde_json::Value;
 
 use crate::integrity::check_rules;
-use crate::program::{Failure, Lake, files_below};
+use crate::program::{Failure, Lake, files_below, ossature};
 use crate::shop::Tree;
 
 fn hostile() -> Result<Tree, Failure> {
@@ -116,7 +117,12 @@ fn a_tree_without_sources_is_an_empty_graph() -> Result<(), Failure> {
     let tree = Tree::empty()?;
     tree.write("README", "no Python here\n")?;
     let lake = Lake::new()?;
-    let summary = lake.build(tree.root(), 1)?;
+    let answer = ossature(lake.build_arguments(tree.root(), 1))?;
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    let source = tree.root().display();
+    let warning = format!("warning: no Python files found below {source}\n");
+    assert_eq!(answer.stderr, warning);
+    let summary: Value = serde_json::from_str(&answer.stdout)?;
     assert_eq!(summary["status"], "completed");
     assert_eq!(summary["files"]["listed"], 0);
     assert_eq!(lake.number("SELECT count(*) AS n FROM cpg_edges")?, 0);

@@ -1,44 +1,45 @@
 //! Published once: a build that is killed, whenever that is, leaves the run before as it was.
 
-use std::collections::hash_map::RandomState;
 use std::fs;
-use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::program::{Failure, Lake, command, files_below, of_outputs, ossature};
+use crate::program::{Failure, Lake, command, of_outputs, ossature};
 use crate::shop::{Tree, shop};
 
-/// How many builds are killed, unless `OSSATURE_KILLS` says otherwise.
-const KILLS: usize = 6;
+/// How many builds are killed, unless `OSSATURE_KILLS` says otherwise: as many as half a minute has room for.
+const KILLS: u32 = 6;
+
+/// Where the moments begin that look random and are the same in every run of the test.
+const SEED: u64 = 0x5EED;
 
 const COUNTS: &str = "SELECT (SELECT count(*) FROM extract.nodes) AS extracted, \
     (SELECT count(*) FROM normalize.symbols) AS symbols, (SELECT count(*) FROM cpg.cpg_nodes) AS nodes, \
     (SELECT count(*) FROM cpg.cpg_edges) AS edges, (SELECT count(*) FROM cpg.cpg_props) AS properties";
 
-/// A number below `end` that is another in each run of the tests.
-fn random_below(end: usize) -> usize {
-    let bits = RandomState::new().build_hasher().finish();
-    usize::try_from(bits).unwrap_or_default() % end.max(1)
+/// One moment in each of `kills` equal parts of a build, as shares of the whole, by `SplitMix64`.
+fn moments(kills: u32) -> Vec<f64> {
+    let mut state = SEED;
+    let mut random = || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut bits = state;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        f64::from((bits >> 32) as u32) / f64::from(u32::MAX)
+    };
+    (0..kills)
+        .map(|kill| (f64::from(kill) + random()) / f64::from(kills))
+        .collect()
 }
 
-fn files_in(lake: &Lake) -> Result<usize, Failure> {
-    Ok(files_below(&lake.path())?.len())
-}
-
-/// Starts a build and kills it a moment after it has added `files` files to the lake.
-///
-/// The work that was done decides, not the time that has passed, so that a busy machine is no other machine.
-fn kill_after(lake: &Lake, source: &Path, files: usize) -> Result<(), Failure> {
-    let until = files_in(lake)? + files;
+/// Starts a build and kills it after some time. It is a process of its own, and a kill may meet it anywhere, so nothing
+/// that it does can be waited for.
+fn kill_after(lake: &Lake, source: &Path, time: Duration) -> Result<(), Failure> {
     let mut build = command(lake.build_arguments(source, 2)).spawn()?;
-    while files_in(lake)? < until && build.try_wait()?.is_none() {
-        sleep(Duration::from_millis(1));
-    }
-    sleep(Duration::from_micros(random_below(20_000) as u64));
+    sleep(time);
     build.kill()?;
     build.wait()?;
     Ok(())
@@ -54,7 +55,9 @@ fn edition(tree: &Tree, number: usize) -> Result<(), Failure> {
 #[test]
 fn a_killed_first_build_publishes_nothing() -> Result<(), Failure> {
     let (tree, lake) = (Tree::of_the_shop()?, Lake::new()?);
-    kill_after(&lake, tree.root(), 2 + random_below(20))?;
+    let mut build = lake.build_until(tree.root(), 10)?;
+    build.kill()?;
+    build.wait()?;
     let runs = lake.runs()?;
     assert!(
         runs.iter().all(|run| run["status"] == "running"),
@@ -74,17 +77,18 @@ fn readers_see_the_run_before_and_the_next_build_succeeds() -> Result<(), Failur
     let kills = std::env::var("OSSATURE_KILLS").map_or(Ok(KILLS), |kills| kills.parse())?;
     let (shop, lake, tree) = (shop()?, Lake::new()?, Tree::of_the_shop()?);
     edition(&tree, 0)?;
+    // What a build takes that is left alone. Later ones do a little less, so that the last kill may come too late.
+    let began = Instant::now();
     lake.build(tree.root(), 2)?;
+    let whole = began.elapsed();
     let mut published = lake.query(COUNTS)?;
 
-    // A later build adds fewer files than the first one.
-    let files = files_in(&lake)? * 2 / 3;
     let mut interrupted = 0;
-    for kill in 0..kills {
+    for (kill, moment) in moments(kills).into_iter().enumerate() {
+        let at = format!("kill {kill} of {kills}, seed {SEED:#x}, at {moment:.3} of {whole:?}");
         edition(&tree, kill + 1)?;
         let before = lake.runs()?.len();
-        let moment = files * kill / kills + random_below(files / kills);
-        kill_after(&lake, tree.root(), moment)?;
+        kill_after(&lake, tree.root(), whole.mul_f64(moment))?;
 
         let (runs, now) = (lake.runs()?, lake.query(COUNTS)?);
         let begun = runs.first().filter(|_| runs.len() > before);
@@ -93,8 +97,8 @@ fn readers_see_the_run_before_and_the_next_build_succeeds() -> Result<(), Failur
             published = now;
             continue;
         }
-        assert_eq!(now, published, "killed after {moment} of {files} files");
-        assert!(begun.is_none_or(|run| run["status"] == "running"));
+        assert_eq!(now, published, "{at}");
+        assert!(begun.is_none_or(|run| run["status"] == "running"), "{at}");
         interrupted += usize::from(begun.is_some());
     }
     assert!(interrupted > 0, "no build was killed while it worked");

@@ -3,8 +3,10 @@
 mod build;
 mod determinism;
 mod exit_codes;
+mod failed;
 mod hostile;
 mod integrity;
+mod interrupt;
 mod killed;
 mod program;
 mod query;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -92,6 +94,23 @@ impl Lake {
     pub(crate) fn build(&self, source: &Path, threads: u8) -> Result<Value, Failure> {
         let said = output(self.build_arguments(source, threads))?;
         Ok(serde_json::from_str(&said)?)
+    }
+
+    /// Starts a build and waits until it has added `files` files to the lake, or has ended.
+    ///
+    /// It is a process of its own: its files tell how far it has got, whatever else the machine does meanwhile.
+    pub(crate) fn build_until(&self, source: &Path, files: usize) -> Result<Child, Failure> {
+        let until = self.files()? + files;
+        let mut build = command(self.build_arguments(source, 2)).spawn()?;
+        while self.files()? < until && build.try_wait()?.is_none() {
+            sleep(Duration::from_millis(1));
+        }
+        Ok(build)
+    }
+
+    /// How many files it has, of all kinds.
+    fn files(&self) -> Result<usize, Failure> {
+        Ok(files_below(&self.path())?.len())
     }
 
     /// The rows of a query, as JSON.

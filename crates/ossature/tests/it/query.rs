@@ -1,6 +1,8 @@
 //! `query`: SQL in, rows out in four formats, and nothing changes.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
@@ -8,8 +10,8 @@ use expect_test::{Expect, expect};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
 
-use crate::program::{Failure, ossature, output};
-use crate::shop::shop;
+use crate::program::{Failure, Lake, command, ossature, output};
+use crate::shop::{Tree, shop};
 
 const TWO_FILES: &str = "SELECT path, status, reason, line_count FROM extract.files \
     WHERE path IN ('main.py', 'broken.py') ORDER BY path";
@@ -31,8 +33,8 @@ fn rows_as_csv() -> Result<(), Failure> {
         "csv",
         &expect![[r#"
             path,status,reason,line_count
-            broken.py,partial,syntax_error,7
-            main.py,parsed,,7
+            broken.py,partial,syntax_error,6
+            main.py,parsed,,6
         "#]],
     )?;
     check(
@@ -50,7 +52,7 @@ fn rows_as_json() -> Result<(), Failure> {
         TWO_FILES,
         "json",
         &expect![[r#"
-        [{"path":"broken.py","status":"partial","reason":"syntax_error","line_count":7},{"path":"main.py","status":"parsed","reason":null,"line_count":7}]
+        [{"path":"broken.py","status":"partial","reason":"syntax_error","line_count":6},{"path":"main.py","status":"parsed","reason":null,"line_count":6}]
     "#]],
     )?;
     check(
@@ -71,8 +73,8 @@ fn rows_as_a_table() -> Result<(), Failure> {
         ┌───────────┬─────────┬──────────────┬────────────┐
         │ path      ┆ status  ┆ reason       ┆ line_count │
         ╞═══════════╪═════════╪══════════════╪════════════╡
-        │ broken.py ┆ partial ┆ syntax_error ┆ 7          │
-        │ main.py   ┆ parsed  ┆              ┆ 7          │
+        │ broken.py ┆ partial ┆ syntax_error ┆ 6          │
+        │ main.py   ┆ parsed  ┆              ┆ 6          │
         └───────────┴─────────┴──────────────┴────────────┘
     "#]],
     )?;
@@ -108,10 +110,130 @@ fn rows_as_a_parquet_file() -> Result<(), Failure> {
                 +-----------+---------+--------------+------------+
                 | path      | status  | reason       | line_count |
                 +-----------+---------+--------------+------------+
-                | broken.py | partial | syntax_error | 7          |
-                | main.py   | parsed  |              | 7          |
+                | broken.py | partial | syntax_error | 6          |
+                | main.py   | parsed  |              | 6          |
                 +-----------+---------+--------------+------------+"#]]
             .assert_eq(&pretty_format_batches(&batches)?.to_string());
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn lists_maps_and_structs_are_json_in_csv() -> Result<(), Failure> {
+    check(
+        "SELECT 1 AS one, [1, NULL] AS list, MAP {'k': 'a, \"b\"'} AS map, named_struct('x', NULL) AS struct, \
+         CAST(NULL AS INT[]) AS none",
+        "csv",
+        &expect![[r#"
+            one,list,map,struct,none
+            1,"[1,null]","{""k"":""a, \""b\""""}","{""x"":null}",
+        "#]],
+    )?;
+    check(
+        "SELECT [1] AS list FROM extract.files WHERE path = 'nowhere.py'",
+        "csv",
+        &expect![[r#"
+            list
+        "#]],
+    )?;
+    let lake = &shop()?.lake;
+    for table in ["cpg_props_map", "cpg_edges_by_src", "cpg_edges_by_dst"] {
+        let sql = format!("SELECT * FROM {table}");
+        let rows = output(lake.arguments(&["query", &sql, "--format", "csv"]))?;
+        let counted = lake.number(&format!("SELECT count(*) AS n FROM {table}"))?;
+        assert_eq!(rows.lines().count() as u64, counted + 1, "{table}");
+    }
+    Ok(())
+}
+
+/// More rows than a pipe holds.
+const MANY_ROWS: &str =
+    "SELECT a.node_id, b.path FROM extract.nodes AS a CROSS JOIN extract.files AS b";
+
+#[test]
+fn a_table_for_people_is_cut_and_the_cut_is_no_data() -> Result<(), Failure> {
+    let answer = ossature(shop()?.lake.arguments(&["query", MANY_ROWS]))?;
+    assert_eq!(answer.code, Some(0));
+    assert_eq!(answer.stdout.lines().count(), 1000 + 4);
+    assert!(answer.stdout.ends_with("┘\n"));
+    expect![[r#"
+        warning: only the first 1000 rows are shown; `--format csv` gives all
+    "#]]
+    .assert_eq(&answer.stderr);
+    Ok(())
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() -> Result<(), Failure> {
+    for format in ["csv", "json"] {
+        let arguments = ["query", MANY_ROWS, "--format", format];
+        let mut query = command(shop()?.lake.arguments(&arguments)).spawn()?;
+        let mut pipe = query.stdout.take().ok_or("no pipe")?;
+        pipe.read_exact(&mut [0; 100])?;
+        drop(pipe);
+        let answer = query.wait_with_output()?;
+        let said = String::from_utf8(answer.stderr)?;
+        assert_eq!(
+            (answer.status.code(), said.as_str()),
+            (Some(0), ""),
+            "{format}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn rows_that_cannot_be_written_are_a_failure() -> Result<(), Failure> {
+    let lake = &shop()?.lake;
+    for format in ["csv", "json", "table", "parquet"] {
+        let sql = "SELECT node_id, node_kind FROM extract.nodes";
+        let arguments = ["query", sql, "--format", format, "--output", "/dev/full"];
+        let answer = ossature(lake.arguments(&arguments))?;
+        assert_eq!(answer.code, Some(5), "{format}: {}", answer.stderr);
+        assert!(answer.stderr.contains("output_failed"), "{}", answer.stderr);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_query_answers_for_its_words_and_the_lake_for_its_files() -> Result<(), Failure> {
+    let (tree, lake) = (Tree::empty()?, Lake::new()?);
+    tree.write("a.py", "def f():\n    return 1\n")?;
+    lake.build(tree.root(), 1)?;
+    for sql in [
+        "SELECT * FROM nowhere",
+        "SELECT nothing FROM extract.files",
+        "SELECT 1 FROM extract.files WHERE path",
+        "SELECT sum(path) FROM extract.files",
+        "SELECT CAST(path AS INT) FROM extract.files",
+        "SELECT 1 FROM extract.files WHERE CAST(path AS INT) = 1",
+        "SELECT line_count / 0 FROM extract.files",
+        "SELECT regexp_like(path, '(') FROM extract.files",
+    ] {
+        let answer = ossature(lake.arguments(&["query", sql]))?;
+        assert_eq!(answer.code, Some(2), "{sql}: {}", answer.stderr);
+        assert!(answer.stderr.contains("query_failed"), "{}", answer.stderr);
+    }
+
+    let files = lake.data_files()?.into_keys();
+    let file = files
+        .filter(|file| file.starts_with("extract/files"))
+        .map(|file| lake.path().join(file))
+        .next();
+    let file = file.ok_or("no file")?;
+    for damage in [
+        |file| fs::write(file, "no Parquet"),
+        fs::remove_file::<&Path>,
+    ] {
+        damage(&file)?;
+        for format in ["table", "csv", "json"] {
+            let sql = "SELECT path FROM extract.files";
+            let answer = ossature(lake.arguments(&["query", sql, "--format", format]))?;
+            let said = answer.stderr;
+            assert_eq!(answer.code, Some(5), "{said}");
+            assert!(said.contains("engine_failure"), "{said}");
+            assert!(!said.contains("SHOW TABLES"), "{said}");
         }
     }
     Ok(())

@@ -1,7 +1,9 @@
 //! `runs` and `show`: what was built, for programs and for people.
 
+use std::collections::BTreeMap;
+
 use expect_test::expect;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::program::{Failure, keys, of_outputs, output};
 use crate::shop::shop;
@@ -24,7 +26,60 @@ fn a_run_is_listed_and_shown_with_one_manifest() -> Result<(), Failure> {
 
     let run_id = run["run_id"].as_str().unwrap_or_default();
     let shown = output(shop.lake.arguments(&["show", run_id, "--format", "json"]))?;
-    assert_eq!(&serde_json::from_str::<Value>(&shown)?, run);
+    let mut shown: Value = serde_json::from_str(&shown)?;
+    for key in ["decisions", "plans"] {
+        let beside = shown.as_object_mut().and_then(|shown| shown.remove(key));
+        assert!(beside.is_some(), "{key}");
+    }
+    assert_eq!(&shown, run);
+    Ok(())
+}
+
+/// What `value` points to in a list of objects, by what `name` points to.
+fn by_name<'a>(list: &'a Value, name: &str, value: &str) -> BTreeMap<&'a str, &'a Value> {
+    let objects = list.as_array().into_iter().flatten();
+    objects
+        .filter_map(|object| Some((object.pointer(name)?.as_str()?, object.pointer(value)?)))
+        .collect()
+}
+
+#[test]
+fn a_run_is_shown_with_its_plans_and_decisions() -> Result<(), Failure> {
+    let shop = shop()?;
+    let run_id = shop.summary["run_id"].as_str().unwrap_or_default();
+    let shown = output(shop.lake.arguments(&["show", run_id, "--format", "json"]))?;
+    let shown: Value = serde_json::from_str(&shown)?;
+    let (outputs, writes) = (&shown["outputs"], &shown["decisions"]["writes"]);
+    let scans = &shown["decisions"]["scans"];
+    assert!(by_name(outputs, "/name", "/version").len() > 20);
+
+    // What the manifest names is found beside it.
+    assert_eq!(
+        by_name(&shown["plans"], "/dataset", "/fingerprint"),
+        by_name(outputs, "/name", "/plan_fingerprint")
+    );
+    for (of_output, of_write) in [
+        ("/policy_hash", "/policy/policy_hash"),
+        ("/content_hash", "/content_hash"),
+        ("/version", "/version"),
+    ] {
+        assert_eq!(
+            by_name(writes, "/dataset", of_write),
+            by_name(outputs, "/name", of_output)
+        );
+    }
+    assert_eq!(
+        by_name(scans, "/pin/dataset", "/pin/version"),
+        by_name(outputs, "/name", "/version")
+    );
+
+    let plans = by_name(&shown["plans"], "/dataset", "/text");
+    let nodes = plans["cpg.cpg_nodes"].as_str().unwrap_or_default();
+    assert!(nodes.contains("TableScan"), "{nodes}");
+    let orders = by_name(scans, "/pin/dataset", "/order");
+    assert_eq!(orders["cpg.cpg_nodes"], &json!(["node_id"]));
+    let compressions = by_name(writes, "/dataset", "/layout/compression");
+    assert_eq!(compressions["cpg.cpg_nodes"], "zstd(1)");
     Ok(())
 }
 
@@ -38,8 +93,19 @@ fn people_get_tables() -> Result<(), Failure> {
         "{listed}"
     );
     let shown = output(shop.lake.arguments(&["show", run_id]))?;
-    for name in of_outputs(&shop.summary, "rows").keys() {
-        assert!(shown.contains(name), "{name} in\n{shown}");
+    for (name, fingerprint) in of_outputs(&shop.summary, "logical_fingerprint") {
+        // Read from outside or planned, then published and decided.
+        let cell = format!(" {name} ");
+        let rows = shown.lines().filter(|line| line.contains(&cell));
+        assert_eq!(rows.count(), 3, "{name} in\n{shown}");
+        let short = fingerprint.as_str().and_then(|digits| digits.get(..12));
+        if let Some(short) = short {
+            assert_eq!(shown.matches(short).count(), 2, "{name} in\n{shown}");
+        }
+    }
+    for heading in ["read", "planned", "published", "decided"] {
+        let cell = format!("│ {heading} ");
+        assert!(shown.contains(&cell), "{heading} in\n{shown}");
     }
     Ok(())
 }

@@ -1,0 +1,128 @@
+//! How runs end when storage fails, on real tables.
+
+use std::fs;
+use std::path::PathBuf;
+
+use arrow_array::{Int64Array, RecordBatch};
+use ossature_artifacts::{ExecutionProfileV1, RunOptionsV1, RunStatusV1, StoredArtifacts};
+use ossature_schema_spec::{ColumnSpec, ColumnType};
+use tempfile::TempDir;
+
+use super::*;
+
+/// A run with one source that has been written, and its lake.
+struct Filled {
+    folder: TempDir,
+    lake: Lake,
+    run: Run,
+}
+
+impl Filled {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Lake::try_new(&folder.path().to_string_lossy()).unwrap();
+        let things = DatasetSpec::builder("extract.things", "One row per thing.")
+            .column(ColumnSpec::required("id", ColumnType::Int64).unwrap())
+            .key(["id"])
+            .order_by(["id"])
+            .build()
+            .unwrap();
+        let name = things.name().clone();
+        let request = RunRequest {
+            lake: lake.clone(),
+            start: RunStart {
+                run_id: "first".to_owned(),
+                parent_run_id: None,
+                source: None,
+                code_version: "0.0.0".to_owned(),
+                engine_versions: BTreeMap::new(),
+                environment: None,
+                options: RunOptionsV1 {
+                    python_version: "3.14".to_owned(),
+                    max_file_bytes: 1 << 23,
+                },
+                execution: ExecutionProfileV1 {
+                    threads: 1,
+                    memory_bytes_max: 1 << 29,
+                    batch_rows: 8192,
+                },
+                started_at_unix_ms: 1,
+            },
+            graph: ViewGraph::try_new([things], []).unwrap(),
+            policy: |_| TablePolicy::default(),
+            session: SessionSpec::default(),
+            observer: Arc::new(|_| {}),
+        };
+        let mut run = Run::begin(request).await.unwrap();
+        let mut sources = run.source_writers().await.unwrap();
+        let ids = Arc::new(Int64Array::from(vec![1, 2, 4]));
+        let rows = RecordBatch::try_from_iter([("id", ids as _)]).unwrap();
+        sources.push(&name, &rows).await.unwrap();
+        run.finish_sources(sources).await.unwrap();
+        Self { folder, lake, run }
+    }
+
+    fn records(&self, path: &str) -> PathBuf {
+        self.folder.path().join("_ossature").join(path)
+    }
+
+    async fn recorded(&self) -> RunManifestV1 {
+        let runs = RunLedger::of(&self.lake).runs().await.unwrap();
+        assert_eq!(runs.len(), 1);
+        runs[0].manifest.clone()
+    }
+
+    async fn artifacts(&self) -> (usize, usize) {
+        let stored = StoredArtifacts::of(&self.lake, "first").await.unwrap();
+        (stored.writes.len(), stored.scans.len())
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_artifacts_cannot_be_stored_is_recorded_as_failed() {
+    let mut filled = Filled::new().await;
+    fs::write(filled.records("write_artifacts"), "no folder").unwrap();
+    let error = filled.run.publish(2, None, None).await.unwrap_err();
+    assert_eq!(filled.recorded().await.status, RunStatusV1::Running);
+
+    let failed = filled.run.fail(3, error.code(), &error).await.unwrap();
+    assert_eq!(filled.recorded().await, failed);
+    let failure = failed.failure.unwrap();
+    assert_eq!(
+        (failed.status, failure.code.as_str()),
+        (RunStatusV1::Failed, error.code())
+    );
+    let told = "; the artifacts of the run could not be stored: ";
+    assert!(failure.message.contains(told), "{}", failure.message);
+}
+
+#[tokio::test]
+async fn a_run_that_fails_while_it_is_published_keeps_its_artifacts_once() {
+    let mut filled = Filled::new().await;
+    let log = filled.records("run_manifest/_delta_log/00000000000000000000.json");
+    let sound = fs::read(&log).unwrap();
+    fs::write(&log, "{ this is no commit").unwrap();
+    let error = filled.run.publish(2, None, None).await.unwrap_err();
+    let unrecorded = filled.run.fail(3, error.code(), &error).await.unwrap_err();
+    assert!(matches!(unrecorded, Error::Records(_)), "{unrecorded}");
+    fs::write(&log, sound).unwrap();
+    assert_eq!(filled.recorded().await.status, RunStatusV1::Running);
+
+    filled.run.fail(4, error.code(), &error).await.unwrap();
+    assert_eq!(filled.recorded().await.status, RunStatusV1::Failed);
+    assert_eq!(filled.artifacts().await, (1, 1));
+}
+
+#[tokio::test]
+async fn a_run_is_published_once() {
+    let mut filled = Filled::new().await;
+    let published = filled.run.publish(2, None, None).await.unwrap();
+    assert_eq!(published.status, RunStatusV1::Completed);
+    // As after a store that failed when it had appended the row.
+    let again = filled.run.publish(3, None, None).await.unwrap();
+    assert_eq!(again, published);
+    assert_eq!(filled.artifacts().await, (1, 1));
+    let late = filled.run.fail(4, "late", &std::fmt::Error).await;
+    assert!(matches!(late, Err(Error::Records(_))));
+    assert_eq!(filled.recorded().await, published);
+}
