@@ -21,7 +21,7 @@ async fn a_graph_of_many_files_does_not_depend_on_threads() -> Result<(), Failur
     let mut seen = Vec::new();
     for threads in [1, 2, 4] {
         let lake = TemporaryLake::try_new()?;
-        let run = graph_run(&lake, threads, small_files, &facts).await?;
+        let mut run = graph_run(&lake, threads, small_files, &facts).await?;
         let manifest = run.publish(1, None, None).await?;
         let outputs: Vec<_> = manifest
             .outputs
