@@ -98,7 +98,8 @@ impl Error {
         }
     }
 
-    /// 2 for what the caller got wrong, 3 for what a policy refuses, 5 for storage and engines; after a signal what
+    /// 1 for what the sources hold, 2 for what the caller got wrong, 3 for what a policy refuses, 5 for storage and
+    /// engines; after a signal what
     /// shells expect of it.
     pub(crate) fn exit_code(&self) -> u8 {
         if let Self::Interrupted(interrupt) | Self::Abandoned(interrupt, _) = self {
@@ -109,6 +110,7 @@ impl Error {
         }
         match self.code() {
             "query_refused" | "policy_refused" | "protocol_refused" | "contract_changed" => 3,
+            "symbol_collision" => 1,
             "source_root_unreadable"
             | "no_output_file"
             | "invalid_location"

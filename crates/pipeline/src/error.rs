@@ -3,6 +3,8 @@
 use datafusion::error::DataFusionError;
 use ossature_schema_spec::DatasetName;
 
+use crate::fault::refusal_of_rows;
+
 /// Why a run fails. Whatever the reason, the run before stays published.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -73,9 +75,14 @@ impl Error {
             Self::Policy(errors) => errors.iter().next().map_or("policy_refused", |e| e.code()),
             Self::Registry(error) => error.code(),
             Self::Lineage { source, .. } => source.code(),
-            Self::Write { source, .. } => source.code(),
+            Self::Write { source, .. } => match self.refusal_of_rows() {
+                Some(refusal) => refusal.code(),
+                None => source.code(),
+            },
             Self::Records(error) => error.code(),
-            Self::Compute { .. } => "engine_failure",
+            Self::Compute { .. } => self
+                .refusal_of_rows()
+                .map_or("engine_failure", ossature_udfs::Error::code),
             Self::UnknownSource { .. } => "unknown_source",
             Self::NothingPublished { .. } => "nothing_published",
             Self::NoSuchRun { .. } => "no_such_run",
@@ -89,13 +96,29 @@ impl Error {
             Self::Policy(errors) => errors.iter().find_map(ossature_delta_policy::Error::hint),
             Self::Registry(error) => error.hint(),
             Self::Lineage { source, .. } => source.hint(),
-            Self::Write { source, .. } => source.hint(),
+            Self::Write { source, .. } => match self.refusal_of_rows() {
+                Some(refusal) => refusal.hint(),
+                None => source.hint(),
+            },
+            Self::Compute { .. } => self.refusal_of_rows()?.hint(),
             Self::Records(error) => error.hint(),
             Self::NothingPublished { lake } => {
                 Some(format!("run `ossature build SRC --lake {lake}`"))
             }
             Self::NoSuchRun { lake, .. } => Some(format!("run `ossature runs --lake {lake}`")),
-            Self::Compute { .. } | Self::UnknownSource { .. } => None,
+            Self::UnknownSource { .. } => None,
+        }
+    }
+
+    /// What a function says of the rows of a view.
+    fn refusal_of_rows(&self) -> Option<&ossature_udfs::Error> {
+        match self {
+            Self::Compute { source, .. } => refusal_of_rows(source),
+            Self::Write { source, .. } => match source.as_ref() {
+                ossature_write_pipeline::Error::Engine(error) => refusal_of_rows(error),
+                _ => None,
+            },
+            _ => None,
         }
     }
 }
@@ -148,6 +171,34 @@ mod tests {
     #[derive(Debug, thiserror::Error)]
     #[error("{0}")]
     struct Said(&'static str);
+
+    #[test]
+    fn a_collision_of_names_is_told_as_one() {
+        let collision = || {
+            DataFusionError::from(ossature_udfs::Error::SymbolCollision {
+                one: "m.f".to_owned(),
+                other: "n.g".to_owned(),
+            })
+        };
+        let dataset = DatasetName::try_new("normalize.symbols").unwrap();
+        let computed = Error::Compute {
+            view: dataset.clone(),
+            source: Box::new(collision()),
+        };
+        let written = Error::Write {
+            dataset,
+            source: Box::new(collision().context("while merging").into()),
+        };
+        for error in [computed, written] {
+            assert_eq!(error.code(), "symbol_collision");
+            assert!(error.hint().is_some());
+            let said = describe(&error);
+            assert!(
+                said.contains("`m.f` and `n.g` have one symbol id"),
+                "{said}"
+            );
+        }
+    }
 
     #[test]
     fn backtraces_are_left_out() {

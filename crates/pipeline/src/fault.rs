@@ -1,4 +1,4 @@
-//! Who answers for a query that failed: its words, or the engine and the storage that it runs on.
+//! Who answers for a query that failed: its words, what it was computed from, or the engine and the storage below.
 
 use std::error::Error;
 use std::io;
@@ -25,6 +25,14 @@ pub fn is_fault_of_query(error: &DataFusionError) -> bool {
             None => !is_of_storage(error.as_ref()),
         },
         _ => false,
+    }
+}
+
+/// What a function of ours says of the rows that it was given, if that is why a computation failed.
+pub(crate) fn refusal_of_rows(error: &DataFusionError) -> Option<&ossature_udfs::Error> {
+    match error.find_root() {
+        DataFusionError::External(error) => error.downcast_ref(),
+        _ => None,
     }
 }
 
