@@ -31,7 +31,7 @@ use crate::output::{print, print_json, table, warn};
 use crate::progress::Progress;
 
 /// Bytes that operators of the engine may hold before they spill.
-const MEMORY_BYTES_MAX: usize = 384 << 20;
+const MEMORY_BYTES_MAX: usize = 256 << 20;
 
 /// Rows in a batch of the engine.
 const BATCH_ROWS: u32 = 8192;

@@ -13,14 +13,9 @@ mod runs;
 use std::process::ExitCode;
 
 use clap::Parser;
-use mimalloc::MiMalloc;
 
 use crate::cli::{Arguments, Command};
 use crate::error::Error;
-
-/// Extraction and encoding allocate from many threads, which the system's allocator serves slowly.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

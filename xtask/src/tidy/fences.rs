@@ -84,12 +84,6 @@ const FENCES: &[Fence] = &[
         because: "libraries return typed errors; the program renders them",
     },
     Fence {
-        dependency: "mimalloc",
-        packages: &["ossature", "benches"],
-        holds_in_tests: true,
-        because: "only a program chooses the allocator",
-    },
-    Fence {
         dependency: "indicatif",
         packages: &["ossature"],
         holds_in_tests: true,
