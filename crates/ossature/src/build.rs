@@ -30,9 +30,6 @@ use crate::interrupt::{Interrupt, Signals};
 use crate::output::{print, print_json, table, warn};
 use crate::progress::Progress;
 
-/// Bytes that operators of the engine may hold before they spill.
-const MEMORY_BYTES_MAX: usize = 256 << 20;
-
 /// Rows in a batch of the engine.
 const BATCH_ROWS: u32 = 8192;
 
@@ -63,7 +60,7 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
         policy: ossature_cpg_views::policy,
         session: SessionSpec {
             threads: arguments.threads(),
-            memory_bytes_max: MEMORY_BYTES_MAX,
+            memory_bytes_max: usize::try_from(arguments.max_memory_bytes).unwrap_or(usize::MAX),
             batch_rows: BATCH_ROWS as usize,
         },
         observer: Arc::new(move |event| observer.observe(&event)),
@@ -173,7 +170,7 @@ fn run_start(arguments: &BuildArguments) -> RunStart {
         },
         execution: ExecutionProfileV1 {
             threads: u32::try_from(arguments.threads().get()).unwrap_or(u32::MAX),
-            memory_bytes_max: MEMORY_BYTES_MAX as u64,
+            memory_bytes_max: arguments.max_memory_bytes,
             batch_rows: BATCH_ROWS,
         },
         started_at_unix_ms: now_unix_ms(),

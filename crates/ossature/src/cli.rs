@@ -79,6 +79,9 @@ pub(crate) struct BuildArguments {
     /// Files longer than this many bytes are skipped, each with a row that says so
     #[arg(long, value_name = "N", default_value_t = 8 << 20, value_parser = clap::value_parser!(u64).range(1..=i32::MAX as i64 as u64))]
     pub(crate) max_file_bytes: u64,
+    /// Sorts, joins and aggregates spill to disk before they hold more than this many bytes
+    #[arg(long, value_name = "N", default_value_t = 1 << 30, value_parser = clap::value_parser!(u64).range(1 << 20..))]
+    pub(crate) max_memory_bytes: u64,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

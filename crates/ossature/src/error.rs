@@ -71,6 +71,10 @@ impl Error {
         match self {
             Self::Extract(error) => error.hint(),
             Self::Views(error) => error.hint(),
+            Self::Pipeline(error) if error.code() == "memory_exhausted" => Some(
+                "give it more with `--max-memory-bytes`, or let it do less at a time with `--threads`"
+                    .to_owned(),
+            ),
             Self::Pipeline(error) => error.hint(),
             Self::QueryRefused { .. } => {
                 Some("`ossature query` only reads: write a SELECT".to_owned())
@@ -99,8 +103,7 @@ impl Error {
     }
 
     /// 1 for what the sources hold, 2 for what the caller got wrong, 3 for what a policy refuses, 5 for storage and
-    /// engines; after a signal what
-    /// shells expect of it.
+    /// engines; after a signal what shells expect of it.
     pub(crate) fn exit_code(&self) -> u8 {
         if let Self::Interrupted(interrupt) | Self::Abandoned(interrupt, _) = self {
             return interrupt.exit_code();

@@ -75,14 +75,9 @@ impl Error {
             Self::Policy(errors) => errors.iter().next().map_or("policy_refused", |e| e.code()),
             Self::Registry(error) => error.code(),
             Self::Lineage { source, .. } => source.code(),
-            Self::Write { source, .. } => match self.refusal_of_rows() {
-                Some(refusal) => refusal.code(),
-                None => source.code(),
-            },
+            Self::Write { source, .. } => self.code_of_engine().unwrap_or(source.code()),
             Self::Records(error) => error.code(),
-            Self::Compute { .. } => self
-                .refusal_of_rows()
-                .map_or("engine_failure", ossature_udfs::Error::code),
+            Self::Compute { .. } => self.code_of_engine().unwrap_or("engine_failure"),
             Self::UnknownSource { .. } => "unknown_source",
             Self::NothingPublished { .. } => "nothing_published",
             Self::NoSuchRun { .. } => "no_such_run",
@@ -96,11 +91,11 @@ impl Error {
             Self::Policy(errors) => errors.iter().find_map(ossature_delta_policy::Error::hint),
             Self::Registry(error) => error.hint(),
             Self::Lineage { source, .. } => source.hint(),
-            Self::Write { source, .. } => match self.refusal_of_rows() {
+            Self::Write { source, .. } => match self.engine().and_then(refusal_of_rows) {
                 Some(refusal) => refusal.hint(),
                 None => source.hint(),
             },
-            Self::Compute { .. } => self.refusal_of_rows()?.hint(),
+            Self::Compute { .. } => refusal_of_rows(self.engine()?)?.hint(),
             Self::Records(error) => error.hint(),
             Self::NothingPublished { lake } => {
                 Some(format!("run `ossature build SRC --lake {lake}`"))
@@ -110,16 +105,26 @@ impl Error {
         }
     }
 
-    /// What a function says of the rows of a view.
-    fn refusal_of_rows(&self) -> Option<&ossature_udfs::Error> {
+    /// The failure of the engine that computed a view.
+    fn engine(&self) -> Option<&DataFusionError> {
         match self {
-            Self::Compute { source, .. } => refusal_of_rows(source),
+            Self::Compute { source, .. } => Some(source),
             Self::Write { source, .. } => match source.as_ref() {
-                ossature_write_pipeline::Error::Engine(error) => refusal_of_rows(error),
+                ossature_write_pipeline::Error::Engine(error) => Some(error),
                 _ => None,
             },
             _ => None,
         }
+    }
+
+    /// What the engine failed by, where that has a name of its own.
+    fn code_of_engine(&self) -> Option<&'static str> {
+        let error = self.engine()?;
+        if let Some(refusal) = refusal_of_rows(error) {
+            return Some(refusal.code());
+        }
+        let is_exhausted = matches!(error.find_root(), DataFusionError::ResourcesExhausted(_));
+        is_exhausted.then_some("memory_exhausted")
     }
 }
 
@@ -198,6 +203,16 @@ mod tests {
                 "{said}"
             );
         }
+    }
+
+    #[test]
+    fn exhausted_memory_is_told_apart() {
+        let source = DataFusionError::ResourcesExhausted("no more".to_owned());
+        let error = Error::Compute {
+            view: DatasetName::try_new("cpg.cpg_edges").unwrap(),
+            source: Box::new(source.context("while sorting")),
+        };
+        assert_eq!(error.code(), "memory_exhausted");
     }
 
     #[test]

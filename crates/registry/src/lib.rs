@@ -6,9 +6,12 @@
 //! | which version is read, and what stands for its rows? | [`open_table`], [`OpenTable::pin`] |
 //! | how are its rows read without the wrong answers of the engines below? | [`GuardedScan`] |
 //! | how does a stored schema become the declared one? | [`AlignmentPlan`] |
-//! | what session do queries run in? | [`SessionSpec`], [`Catalog`] |
+//! | what session do queries run in, and how do its plans stream? | [`SessionSpec`], [`Catalog`] |
 //!
 //! Knows: Delta tables, DataFusion's sessions and table providers. Does not know: writing, views, artifacts, clocks.
+//!
+//! A session has three physical optimizer rules beside those of the engine. They use the order in which tables are
+//! stored and the bounds in their logs: what is read in order is not sorted, merged, exchanged or collected again.
 //!
 //! A table is read through a pinned version and as its contract declares it:
 //!

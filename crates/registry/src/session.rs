@@ -60,6 +60,9 @@ impl SessionSpec {
         // spreads rows costs more than it brings, and loses what is known of their order.
         options.optimizer.repartition_file_scans = false;
         options.optimizer.enable_round_robin_repartition = false;
+        // A hash join holds one side whole and cannot spill, so that a larger tree would fail where a smaller one did not.
+        // Sorted sides stream, and most come sorted from their tables; the others are sorted, which can spill.
+        options.optimizer.prefer_hash_join = false;
         // The default reservation alone (10 MB a partition) exhausts small pools before a sort begins.
         options.execution.sort_spill_reservation_bytes = 1 << 20;
 

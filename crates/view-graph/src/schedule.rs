@@ -220,7 +220,7 @@ fn unplannable(view: &DatasetName) -> impl FnOnce(datafusion::error::DataFusionE
 
 /// Plans a view in a session in which its inputs can be named, and compares the result with the contract.
 ///
-/// The rows are ordered as the contract declares; the optimizer drops the sort where they come in that order.
+/// The rows are sorted by [`View::sort_keys`]; the optimizer drops the sort where they come in that order.
 ///
 /// **Errors**: [`Error::Unplannable`], [`Error::ContractDiffers`].
 pub async fn plan_view(session: &SessionContext, view: &View) -> Result<DataFrame, Error> {
