@@ -142,10 +142,16 @@ pub(crate) fn parse_all(source: PathBuf) -> Result<(), Failure> {
 /// Builds the program of this clone for release; gives back where it lies.
 pub(crate) fn build_program() -> Result<PathBuf, Failure> {
     let command = ["build", "--release", "--package", "ossature"];
-    let status = Command::new("cargo")
-        .args(command)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status()?;
+    let mut cargo = Command::new("cargo");
+    cargo.args(command).current_dir(env!("CARGO_MANIFEST_DIR"));
+    // What cargo says of this package would make build scripts that listen to it run again.
+    for (name, _) in std::env::vars_os() {
+        let said = name.to_string_lossy();
+        if said.starts_with("CARGO_MANIFEST_") || said.starts_with("CARGO_PKG_") {
+            cargo.env_remove(&name);
+        }
+    }
+    let status = cargo.status()?;
     if !status.success() {
         return Err(format!("`cargo {}` ended with {status}", command.join(" ")).into());
     }

@@ -15,6 +15,8 @@ pub(crate) enum Mode {
 }
 
 /// One generator: the test that writes.
+///
+/// It is run out of the whole workspace, because a package alone would have the engines compiled with other features.
 #[derive(Debug)]
 pub(crate) struct Generator {
     command: &'static [&'static str],
@@ -22,27 +24,12 @@ pub(crate) struct Generator {
 
 /// The JSON Schemas and examples in `contracts/`.
 pub(crate) const CONTRACTS: Generator = Generator {
-    command: &[
-        "cargo",
-        "test",
-        "-p",
-        "ossature-artifacts",
-        "--test",
-        "contracts",
-    ],
+    command: &["cargo", "test", "--workspace", "--test", "contracts"],
 };
 
 /// The rendered plans in `tests/goldens/`.
 pub(crate) const GOLDENS: Generator = Generator {
-    command: &[
-        "cargo",
-        "test",
-        "-p",
-        "ossature-tests",
-        "--test",
-        "it",
-        "goldens",
-    ],
+    command: &["cargo", "test", "--workspace", "--test", "it", "goldens"],
 };
 
 impl Generator {
@@ -83,9 +70,9 @@ mod tests {
 
     #[test]
     fn only_writing_updates_expectations() {
-        expect!["UPDATE_EXPECT=1 cargo test -p ossature-artifacts --test contracts"]
+        expect!["UPDATE_EXPECT=1 cargo test --workspace --test contracts"]
             .assert_eq(&render(CONTRACTS.command, env(Mode::Write)));
-        expect!["cargo test -p ossature-tests --test it goldens"]
+        expect!["cargo test --workspace --test it goldens"]
             .assert_eq(&render(GOLDENS.command, env(Mode::Check)));
     }
 

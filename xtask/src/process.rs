@@ -1,5 +1,6 @@
 //! Starting programs, with the command line kept for the error message.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
@@ -46,11 +47,25 @@ fn quoted(word: &str) -> String {
 fn command(root: &Path, words: &[&str], env: &[(&str, &str)]) -> Command {
     let (program, arguments) = words.split_first().unwrap_or((&"", &[]));
     let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_this_package(name)) {
+        command.env_remove(name);
+    }
     command
         .args(arguments)
         .envs(env.iter().copied())
         .current_dir(root);
     command
+}
+
+/// Whether cargo has set a variable because it runs this very package.
+///
+/// Build scripts that watch such a variable would run again, and the engines be compiled again, each time that somebody
+/// calls cargo with and without us in between.
+fn is_of_this_package(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    ["CARGO_MANIFEST_", "CARGO_PKG_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 fn not_started(words: &[&str], env: &[(&str, &str)], source: std::io::Error) -> Error {
@@ -76,7 +91,7 @@ mod tests {
 
     use expect_test::{Expect, expect};
 
-    use super::{output, render, run};
+    use super::{is_of_this_package, output, render, run};
 
     #[track_caller]
     fn check(words: &[&str], want: &Expect) {
@@ -99,6 +114,16 @@ mod tests {
             &expect!["cannot start `no-such-program`: No such file or directory (os error 2)"],
         );
         assert!(output(Path::new("."), &["git", "no-such-verb"]).is_err());
+    }
+
+    /// Cargo has set them for this test.
+    #[test]
+    fn what_cargo_says_of_this_package_is_not_handed_on() {
+        assert!(std::env::vars_os().any(|(name, _)| is_of_this_package(&name)));
+        let seen = output(Path::new("."), &["env"]).unwrap();
+        let is_handed_on = |line: &&str| is_of_this_package(line.as_ref());
+        assert_eq!(seen.lines().find(is_handed_on), None);
+        assert!(seen.lines().any(|line| line.starts_with("PATH=")));
     }
 
     #[test]
