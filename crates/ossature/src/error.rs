@@ -24,6 +24,8 @@ pub(crate) enum Error {
     Query(#[source] Box<DataFusionError>),
     #[error("the engine or the storage failed while rows were computed")]
     Engine(#[source] Box<DataFusionError>),
+    #[error("the query has {found} operators, and at most {wanted} are followed")]
+    TooDeep { found: usize, wanted: usize },
     #[error("Parquet goes to a file")]
     NoOutputFile,
     #[error("`{}` cannot be written", path.display())]
@@ -58,6 +60,7 @@ impl Error {
             Self::QueryRefused { .. } => "query_refused",
             Self::Query(_) => "query_failed",
             Self::Engine(_) => "engine_failure",
+            Self::TooDeep { .. } => "query_too_deep",
             Self::NoOutputFile => "no_output_file",
             Self::OutputFile { .. } => "output_failed",
             Self::Output { .. } => "stdout_failed",
@@ -97,6 +100,9 @@ impl Error {
                 "cast the column in the query, to text for instance, or choose another `--format`"
                     .to_owned(),
             ),
+            Self::TooDeep { .. } => Some(
+                "write long chains of comparisons as a list: `node_id IN (1, 2, 3)`".to_owned(),
+            ),
             Self::NoOutputFile => Some("name the file with `--output FILE`".to_owned()),
             _ => None,
         }
@@ -116,6 +122,7 @@ impl Error {
             "symbol_collision" => 1,
             "source_root_unreadable"
             | "no_output_file"
+            | "query_too_deep"
             | "invalid_location"
             | "query_failed"
             | "render_failed"

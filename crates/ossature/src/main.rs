@@ -11,16 +11,30 @@ mod query;
 mod runs;
 
 use std::process::ExitCode;
+use std::thread;
 
 use clap::Parser;
 
 use crate::cli::{Arguments, Command};
 use crate::error::Error;
 
+/// Stack of the thread that plans, and of those that compute. Plans are walked by recursion, and pages that are not
+/// touched cost nothing.
+const PLANNING_STACK_BYTES: usize = 512 << 20;
+const COMPUTING_STACK_BYTES: usize = 64 << 20;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     start_log(arguments.log.as_deref());
-    match run(arguments.command) {
+    let planning = thread::Builder::new()
+        .stack_size(PLANNING_STACK_BYTES)
+        .spawn(|| run(arguments.command))
+        .map_err(|source| Error::Runtime { source });
+    let done = planning.and_then(|thread| match thread.join() {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic),
+    });
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Error::Output { source }) if source.kind() == std::io::ErrorKind::BrokenPipe => {
             // Whoever reads our output has seen enough.
@@ -37,7 +51,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(command.threads().get())
-        .thread_stack_size(16 << 20)
+        .thread_stack_size(COMPUTING_STACK_BYTES)
         .enable_all()
         .build()
         .map_err(|source| Error::Runtime { source })?;

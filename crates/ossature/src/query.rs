@@ -1,7 +1,8 @@
 //! `ossature query`: SQL over a published run, read-only.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringBuilder};
@@ -13,6 +14,9 @@ use arrow::json::writer::{EncoderOptions, JsonArray, make_encoder};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use futures::StreamExt;
 use ossature_pipeline::PublishedRun;
 use ossature_registry::{Lake, SessionSpec};
@@ -44,18 +48,90 @@ pub(crate) async fn query(arguments: QueryArguments) -> Result<(), Error> {
             let failed = |source| Error::Output { source };
             write_rows(rows, arguments.format, io::stdout(), failed).await
         }
-        Some(path) => {
-            let failed = |source| Error::OutputFile {
-                path: path.clone(),
-                source,
-            };
-            let file = File::create(path).map_err(failed)?;
-            write_rows(rows, arguments.format, file, failed).await
-        }
+        Some(path) => write_file(rows, arguments.format, path).await,
+    }
+}
+
+/// Writes rows into a file, which is as it was when that fails.
+async fn write_file(
+    rows: SendableRecordBatchStream,
+    format: RowFormat,
+    path: &Path,
+) -> Result<(), Error> {
+    let failed = |source| Error::OutputFile {
+        path: path.to_owned(),
+        source,
+    };
+    // A device or a pipe has no place beside it, and nothing to lose.
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        let file = File::options().write(true).open(path).map_err(failed)?;
+        return write_rows(rows, format, file, failed).await;
+    }
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(format!(".{}.partial", std::process::id()));
+    let partial = PathBuf::from(partial);
+    let file = File::create(&partial).map_err(failed)?;
+    let done = write_rows(rows, format, file, failed).await;
+    let done = done.and_then(|()| fs::rename(&partial, path).map_err(failed));
+    if done.is_err() {
+        // The first failure is the one to tell.
+        let _ = fs::remove_file(&partial);
+    }
+    done
+}
+
+/// Operators that a query may have: each may be a level of its tree, and the engine walks trees by recursion.
+const OPERATORS_MAX: usize = 4096;
+
+/// Refuses a query that is too deep for the stack, which would end the process.
+fn check_depth(sql: &str) -> Result<(), Error> {
+    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize() else {
+        // The parser says what is wrong.
+        return Ok(());
+    };
+    let operators = tokens.iter().filter(|token| is_operator(token)).count();
+    if operators > OPERATORS_MAX {
+        return Err(Error::TooDeep {
+            found: operators,
+            wanted: OPERATORS_MAX,
+        });
+    }
+    Ok(())
+}
+
+/// Whether a token joins or wraps expressions: everything but values, names and separators.
+fn is_operator(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => matches!(
+            word.keyword,
+            Keyword::AND
+                | Keyword::OR
+                | Keyword::XOR
+                | Keyword::NOT
+                | Keyword::IS
+                | Keyword::LIKE
+                | Keyword::ILIKE
+                | Keyword::UNION
+                | Keyword::EXCEPT
+                | Keyword::INTERSECT
+                | Keyword::JOIN
+        ),
+        Token::Number(..)
+        | Token::SingleQuotedString(_)
+        | Token::DoubleQuotedString(_)
+        | Token::Whitespace(_)
+        | Token::Comma
+        | Token::Period
+        | Token::LParen
+        | Token::RParen
+        | Token::SemiColon
+        | Token::EOF => false,
+        _ => true,
     }
 }
 
 async fn answer(published: &PublishedRun, sql: &str) -> Result<SendableRecordBatchStream, Error> {
+    check_depth(sql)?;
     let session = published.catalog().session();
     let plan = session
         .state()

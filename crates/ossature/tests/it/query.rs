@@ -301,3 +301,48 @@ fn whatever_would_change_something_is_refused() -> Result<(), Failure> {
     assert!(lake.data_files()? == before);
     Ok(())
 }
+
+/// The engine walks trees by recursion: a chain that is followed must not end the process, in whatever profile.
+#[test]
+fn long_chains_are_followed_or_refused() -> Result<(), Failure> {
+    let lake = &shop()?.lake;
+    let ask = |sql: &str| ossature(lake.arguments(&["query", sql, "--format", "csv"]));
+    let sum = |terms: usize| format!("SELECT {} AS sum", vec!["1"; terms].join(" + "));
+    assert_eq!(ask(&sum(4000))?.stdout, "sum\n4000\n");
+    let either = |terms: usize| {
+        let terms: Vec<String> = (0..terms).map(|id| format!("node_id = {id}")).collect();
+        format!(
+            "SELECT count(*) AS n FROM cpg_nodes WHERE {}",
+            terms.join(" OR ")
+        )
+    };
+    assert_eq!(ask(&either(2000))?.stdout, "n\n0\n");
+    for sql in [sum(20_000), either(5000)] {
+        let refused = ask(&sql)?;
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""));
+        let said = refused.stderr;
+        assert!(
+            said.contains("query_too_deep") && said.contains("IN (1, 2, 3)"),
+            "{said}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_file_is_replaced_when_all_rows_are_there() -> Result<(), Failure> {
+    let lake = &shop()?.lake;
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let path = folder.path().join("rows.csv");
+    fs::write(&path, "kept")?;
+    let file = path.to_string_lossy().into_owned();
+    let ask =
+        |sql: &str| ossature(lake.arguments(&["query", sql, "--format", "csv", "--output", &file]));
+    let failed = ask("SELECT CAST(path AS INT) AS number FROM extract.files")?;
+    assert_eq!(failed.code, Some(2), "{}", failed.stderr);
+    assert_eq!(fs::read_to_string(&path)?, "kept");
+    assert_eq!(ask("SELECT 1 AS one")?.code, Some(0));
+    assert_eq!(fs::read_to_string(&path)?, "one\n1\n");
+    assert_eq!(fs::read_dir(folder.path())?.count(), 1);
+    Ok(())
+}
