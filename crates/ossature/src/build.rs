@@ -27,6 +27,7 @@ use crate::cli::{BuildArguments, Format};
 use crate::error::{Error, escape_control};
 use crate::graph::graph;
 use crate::interrupt::{Interrupt, Signals};
+use crate::lock::LakeLock;
 use crate::output::{print, print_json, table, warn};
 use crate::progress::Progress;
 
@@ -67,6 +68,7 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
         lake: lake.clone(),
     };
     let mut signals = Signals::listen().map_err(|source| Error::Runtime { source })?;
+    let _lock = LakeLock::take(&lake, &mut signals).await?;
     let (begun, interrupt) = signals
         .hold_back(Box::pin(Run::begin(request)))
         .await

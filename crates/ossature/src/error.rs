@@ -30,6 +30,8 @@ pub(crate) enum Error {
     NoOutputFile,
     #[error("`{}` cannot be written", path.display())]
     OutputFile { path: PathBuf, source: io::Error },
+    #[error("`{}` cannot be made, so nothing can be written into the lake", path.display())]
+    Lake { path: PathBuf, source: io::Error },
     #[error("standard output cannot be written")]
     Output { source: io::Error },
     #[error("the result cannot be rendered")]
@@ -63,6 +65,7 @@ impl Error {
             Self::TooDeep { .. } => "query_too_deep",
             Self::NoOutputFile => "no_output_file",
             Self::OutputFile { .. } => "output_failed",
+            Self::Lake { .. } => "lake_not_writable",
             Self::Output { .. } => "stdout_failed",
             Self::Render(_) => "render_failed",
             Self::Interrupted(_) | Self::Abandoned(..) => "interrupted",

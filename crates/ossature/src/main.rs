@@ -5,6 +5,7 @@ mod cli;
 mod error;
 mod graph;
 mod interrupt;
+mod lock;
 mod output;
 mod progress;
 mod query;

@@ -9,7 +9,7 @@ use ossature_view_graph::{Materialization, View};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{Failure, command, keys, of_outputs};
+use crate::program::{Failure, Lake, command, keys, of_outputs};
 use crate::shop::{Tree, shop};
 
 #[test]
@@ -118,5 +118,23 @@ fn the_closing_table_names_the_lake_as_it_was_typed() -> Result<(), Failure> {
     let said = String::from_utf8(answer.stdout)?;
     let last = said.lines().last().unwrap_or_default();
     assert!(last.starts_with("lake   my/lake ("), "{last}");
+    Ok(())
+}
+
+#[test]
+fn builds_of_one_lake_wait_for_each_other() -> Result<(), Failure> {
+    let tree = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
+    std::fs::write(tree.path().join("m.py"), "def f(): return f()\n")?;
+    let lake = Lake::new()?;
+    let builds = (0..3)
+        .map(|_| command(lake.build_arguments(tree.path(), 1)).spawn())
+        .collect::<Result<Vec<_>, _>>()?;
+    for build in builds {
+        let output = build.wait_with_output()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+    }
+    let completed = "SELECT count(*) AS n FROM runs.run_manifest WHERE status = 'completed'";
+    assert_eq!(lake.number(completed)?, 3);
     Ok(())
 }

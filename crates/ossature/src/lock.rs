@@ -1,0 +1,69 @@
+//! One build of a lake at a time.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+
+use ossature_registry::Lake;
+
+use crate::error::Error;
+use crate::interrupt::Signals;
+use crate::output::warn;
+
+/// Held by a build for as long as it writes into a lake in a folder. It ends with the process, however that ends.
+///
+/// Builds of one lake exclude each other's commits anyway, so that without it all but one would fail, or all of them.
+/// Lakes elsewhere, and folders whose file system knows no locks, have that alone.
+#[derive(Debug)]
+pub(crate) struct LakeLock(Option<File>);
+
+impl LakeLock {
+    /// Waits until no other build holds the lake.
+    ///
+    /// **Errors**: [`Error::Lake`], and [`Error::Interrupted`] while it waits.
+    pub(crate) async fn take(lake: &Lake, signals: &mut Signals) -> Result<Self, Error> {
+        let Some(folder) = lake.local_path() else {
+            return Ok(Self(None));
+        };
+        let folder = folder.join("_ossature");
+        let path = folder.join("lock");
+        let failed = |source| Error::Lake {
+            path: path.clone(),
+            source,
+        };
+        fs::create_dir_all(&folder).map_err(failed)?;
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(Some(file))),
+            Err(TryLockError::WouldBlock) => {
+                warn(&format!("waiting for another build of {lake} to end"));
+                let waiting = tokio::task::spawn_blocking(move || file.lock().map(|()| file));
+                tokio::select! {
+                    biased;
+                    interrupt = signals.next() => Err(Error::Interrupted(interrupt)),
+                    locked = waiting => match locked {
+                        Ok(locked) => Ok(Self(Some(locked.map_err(failed)?))),
+                        Err(error) => std::panic::resume_unwind(error.into_panic()),
+                    },
+                }
+            }
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                Ok(Self(None))
+            }
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
+
+impl Drop for LakeLock {
+    fn drop(&mut self) {
+        if let Some(file) = &self.0 {
+            // Closing the file does the same; this only says so.
+            let _ = file.unlock();
+        }
+    }
+}
