@@ -1,7 +1,7 @@
 //! `ossature build`: from a source tree to a published graph.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -30,6 +30,9 @@ use crate::interrupt::{Interrupt, Signals};
 use crate::lock::LakeLock;
 use crate::output::{print, print_json, table, warn};
 use crate::progress::Progress;
+
+/// Streams that a plan runs in: more than these only divide the memory of sorts into shares that are too small.
+const STREAMS_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
 /// Rows in a batch of the engine.
 const BATCH_ROWS: u32 = 8192;
@@ -60,7 +63,7 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
         graph: graph()?,
         policy: ossature_cpg_views::policy,
         session: SessionSpec {
-            threads: arguments.threads(),
+            threads: arguments.threads().min(STREAMS_MAX),
             memory_bytes_max: usize::try_from(arguments.max_memory_bytes).unwrap_or(usize::MAX),
             batch_rows: BATCH_ROWS as usize,
         },

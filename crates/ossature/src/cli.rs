@@ -70,8 +70,8 @@ pub(crate) struct BuildArguments {
     /// The folder or URL of the lake; made when it is not there
     #[arg(long)]
     pub(crate) lake: String,
-    /// Threads [default: one per processor]; the tables do not depend on it
-    #[arg(long, value_name = "N")]
+    /// Threads, at most 1024 [default: one per processor]; the tables do not depend on it
+    #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<NonZeroUsize>,
     /// The version of Python that the sources are written in
     #[arg(long, value_name = "3.X", default_value = "3.14", value_parser = python_minor)]
@@ -91,6 +91,13 @@ impl BuildArguments {
     pub(crate) fn threads(&self) -> NonZeroUsize {
         self.threads.unwrap_or_else(available_threads)
     }
+}
+
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let threads: Option<NonZeroUsize> = text.parse().ok();
+    threads
+        .filter(|threads| threads.get() <= 1024)
+        .ok_or_else(|| "wanted a number from 1 to 1024".to_owned())
 }
 
 fn python_minor(text: &str) -> Result<u8, String> {

@@ -1,6 +1,6 @@
 //! Where tables lie: a lake is a folder of stages, a stage a folder of tables.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use deltalake_core::logstore::logstore_factories;
 use ossature_schema_spec::DatasetName;
@@ -55,9 +55,10 @@ impl Lake {
         let mut url = if location.contains("://") {
             Url::parse(location).map_err(|error| refuse(error.to_string()))?
         } else {
+            check_characters(location).map_err(refuse)?;
             let absolute = std::path::absolute(Path::new(location))
                 .map_err(|error| refuse(error.to_string()))?;
-            Url::from_directory_path(&absolute)
+            Url::from_directory_path(without_parents(&absolute))
                 .map_err(|()| refuse("the path cannot be written as a URL".to_owned()))?
         };
         if !url.path().ends_with('/') {
@@ -105,6 +106,32 @@ impl std::fmt::Display for Lake {
     }
 }
 
+/// Object stores name things with neither.
+fn check_characters(location: &str) -> Result<(), String> {
+    match location
+        .chars()
+        .find(|char| char.is_control() || (cfg!(unix) && *char == '\\'))
+    {
+        Some(char) => Err(format!(
+            "it holds {char:?}, which no store can have in a name"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The path without `..`, which object stores do not know. What is there already is resolved as the system would.
+fn without_parents(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut folder, part| {
+        if part == Component::ParentDir {
+            folder = folder.canonicalize().unwrap_or(folder);
+            folder.pop();
+        } else {
+            folder.push(part);
+        }
+        folder
+    })
+}
+
 /// There is a store for the scheme: this process knows those that were registered with delta-rs.
 fn check_scheme(url: &Url) -> Result<(), String> {
     let mut known: Vec<String> = logstore_factories()
@@ -126,8 +153,14 @@ fn check_scheme(url: &Url) -> Result<(), String> {
 /// A local lake and everything above it are folders, or not there yet.
 fn check_folder(url: &Url) -> Result<(), String> {
     let Ok(path) = url.to_file_path() else {
-        return Ok(());
+        return match url.scheme() {
+            "file" => Err("a file URL begins with three slashes and names no host".to_owned()),
+            _ => Ok(()),
+        };
     };
+    if path.to_string_lossy().contains('%') {
+        return Err("it holds `%`, which the Delta runtime takes for an escape".to_owned());
+    }
     // Components leave out the slash at the end, with which the system looks for a folder and finds nothing.
     let path: PathBuf = path.components().collect();
     let not_a_folder = path
@@ -165,6 +198,22 @@ mod tests {
         let refused = Lake::try_new(url).unwrap_err().to_string();
         assert!(!refused.contains("secret"), "{refused}");
         assert!(refused.contains("there is no store for `s3`, only for: file, memory"));
+    }
+
+    #[test]
+    fn names_that_no_store_can_have_are_refused() {
+        for location in [
+            "a\nb",
+            "a\u{1b}b",
+            "a\\b",
+            "a%20b",
+            "file:///a%2520b",
+            "file://host/a",
+        ] {
+            assert!(Lake::try_new(location).is_err(), "{location:?}");
+        }
+        let lake = Lake::try_new("/data/nowhere/../lake").unwrap();
+        assert_eq!(lake.to_string(), "/data/lake/");
     }
 
     #[test]

@@ -189,7 +189,10 @@ impl GuardedScan {
 }
 
 fn partitioned(file: &TableFile) -> PartitionedFile {
-    PartitionedFile::new(file.path.to_string(), file.size)
+    let mut found = PartitionedFile::new(String::new(), file.size);
+    // A path made from text would be escaped once more, and name another file.
+    found.object_meta.location = file.path.clone();
+    found
         .with_partition_values(file.partition_values.clone())
         .with_statistics(Arc::clone(&file.statistics))
 }

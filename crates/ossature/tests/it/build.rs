@@ -9,7 +9,7 @@ use ossature_view_graph::{Materialization, View};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{Failure, Lake, command, keys, of_outputs};
+use crate::program::{Failure, Lake, command, keys, of_outputs, output};
 use crate::shop::{Tree, shop};
 
 #[test]
@@ -136,5 +136,23 @@ fn builds_of_one_lake_wait_for_each_other() -> Result<(), Failure> {
     }
     let completed = "SELECT count(*) AS n FROM runs.run_manifest WHERE status = 'completed'";
     assert_eq!(lake.number(completed)?, 3);
+    Ok(())
+}
+
+#[test]
+fn a_lake_may_have_a_name_of_any_letters() -> Result<(), Failure> {
+    let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let tree = folder.path().join("tree");
+    std::fs::create_dir(&tree)?;
+    std::fs::write(tree.join("m.py"), "def f(): return f()\n")?;
+    for name in ["zé 日本 😀", "a#c?d*~[e]{f}", "tree/../up"] {
+        let lake = folder.path().join(name).to_string_lossy().into_owned();
+        let source = tree.to_string_lossy().into_owned();
+        output(["build", &source, "--lake", &lake, "--format", "json"])?;
+        let sql = "SELECT count(*) AS n FROM extract.files";
+        let rows = output(["query", sql, "--lake", &lake, "--format", "csv"])?;
+        assert_eq!(rows, "n\n1\n", "{name}");
+    }
+    assert!(folder.path().join("up/cpg").is_dir());
     Ok(())
 }
