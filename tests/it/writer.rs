@@ -10,32 +10,13 @@ use arrow_array::{
 };
 use ossature_registry::{COMMIT_KEY_PREFIX, Catalog, SessionSpec, open_dataset, open_table};
 use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec};
-use ossature_tests::{Failure, TemporaryLake, request, rows, things, write};
+use ossature_tests::{Failure, TemporaryLake, files_below, request, rows, things, write};
 use ossature_write_pipeline::{EncodePool, Error, TableWriter, TransactionId, WriteMode};
 use serde_json::{Value, json};
 
-/// Data files below a folder: path and bytes.
-fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
-    let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() && !path.ends_with("_delta_log") {
-            for (name, bytes) in files(&path)? {
-                found.insert(format!("{}/{name}", path.display()), bytes);
-            }
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "parquet")
-        {
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            found.insert(name, std::fs::read(&path)?);
-        }
-    }
-    Ok(found)
+/// The data files of a table: their paths below its folder, and their bytes.
+fn files_in(folder: &str) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    files_below(Path::new(folder), Path::new(folder))
 }
 
 /// The files that a commit added, in its order.
@@ -75,7 +56,7 @@ async fn bytes_do_not_depend_on_threads_or_batches() -> Result<(), Failure> {
         let request = request(&lake.lake, &contract, 700, WriteMode::Overwrite)?;
         let outcome = write(request, threads, in_batches(&all, batch_rows)).await?;
         let folder = lake.location("cpg.things")?.to_string();
-        seen.push((files(Path::new(&folder))?, outcome.content));
+        seen.push((files_in(&folder)?, outcome.content));
     }
     assert!(seen[0].0.len() > 5);
     assert!(seen.iter().all(|one| *one == seen[0]));
@@ -224,10 +205,7 @@ async fn equal_files_of_one_write_are_all_kept() -> Result<(), Failure> {
         assert_eq!(dataset.facts().rows, Some(35));
         let folder = location.to_string();
         let log = (1..=3).map(|version| added(Path::new(&folder), version));
-        seen.push((
-            files(Path::new(&folder))?,
-            log.collect::<Result<Vec<_>, _>>()?,
-        ));
+        seen.push((files_in(&folder)?, log.collect::<Result<Vec<_>, _>>()?));
     }
     assert_eq!(seen[0], seen[1]);
     Ok(())
@@ -281,7 +259,7 @@ async fn a_writer_that_is_dropped_stores_no_more_files() -> Result<(), Failure> 
     other.push(&rows(0..10)?).await?;
     other.finish().await?;
     let folder = lake.location("cpg.dropped")?.to_string();
-    assert_eq!(files(Path::new(&folder))?.len(), 0);
+    assert_eq!(files_in(&folder)?.len(), 0);
     Ok(())
 }
 
