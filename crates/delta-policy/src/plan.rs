@@ -29,12 +29,12 @@ impl TableState {
             })
     }
 
-    /// The names of the constraints that rows have to satisfy. The deterministic writer evaluates none, so a table that
-    /// has one is not for it.
-    pub fn constraints(&self) -> impl Iterator<Item = &str> {
-        self.properties
-            .keys()
-            .filter_map(|key| key.strip_prefix(key::CONSTRAINT_PREFIX))
+    /// The constraints that rows have to satisfy: their names and expressions.
+    pub fn constraints(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.properties.iter().filter_map(|(key, expression)| {
+            let name = key.strip_prefix(key::CONSTRAINT_PREFIX)?;
+            Some((name, expression.as_str()))
+        })
     }
 }
 

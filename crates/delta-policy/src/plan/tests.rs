@@ -233,7 +233,10 @@ fn constraints_are_found_by_name() {
             ("delta.appendOnly", "true"),
         ],
     );
-    assert_eq!(state.constraints().collect::<Vec<_>>(), ["positive"]);
+    assert_eq!(
+        state.constraints().collect::<Vec<_>>(),
+        [("positive", "id > 0")]
+    );
 }
 
 fn enabled() -> impl Strategy<Value = BTreeSet<DeltaFeature>> {
