@@ -51,10 +51,10 @@ async fn create(
     policy: &ResolvedPolicy,
 ) -> Result<(), Error> {
     let schema: StructType = (&to_stored(&contract.arrow_schema())).try_into_kernel()?;
-    let plan = plan_features(None, &policy.wanted_features()).map_err(Error::Policy)?;
+    let plan = plan_features(None, &policy.feature_request()).map_err(Error::Policy)?;
     let mut properties = render_properties(policy);
     let mut actions = Vec::new();
-    if let Some(change) = plan.at_creation {
+    if let Some(change) = plan.change {
         properties.extend(change.properties);
         if change.protocol != Protocol::PLAIN {
             actions.push(Action::Protocol(protocol_action(&change.protocol)?));

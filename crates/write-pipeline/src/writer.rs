@@ -9,7 +9,7 @@ use arrow_array::{Array, RecordBatch, StringArray};
 use arrow_cast::cast;
 use arrow_schema::{DataType, Schema};
 use futures::StreamExt;
-use ossature_delta_policy::{ProtocolReport, ResolvedPolicy, resolve_layout};
+use ossature_delta_policy::{ProtocolReport, ResolvedPolicy};
 use ossature_registry::{OpenTable, TableLocation};
 use ossature_schema_spec::{DatasetSpec, Fingerprint, Version};
 use parquet::file::metadata::SortingColumn;
@@ -135,7 +135,7 @@ impl TableWriter {
             policy,
             ..
         } = &request;
-        let layout = resolve_layout(contract)?;
+        let layout = policy.layout.value.clone();
         let (open, protocol) = open_or_create(contract, location, policy).await?;
         check_transaction(&request, &open).await?;
         let schema = contract.arrow_schema();
