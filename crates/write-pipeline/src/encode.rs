@@ -300,7 +300,7 @@ mod tests {
     };
     use arrow_buffer::{BooleanBuffer, NullBuffer};
     use arrow_schema::DataType;
-    use ossature_delta_policy::resolve_layout;
+    use ossature_delta_policy::{Override, resolve_layout};
     use ossature_schema_spec::{
         BloomFilter, ColumnLayout, ColumnName, ColumnSpec, ColumnType, DatasetSpec,
         DatasetSpecBuilder, FieldSpec, ParquetSpec,
@@ -310,7 +310,8 @@ mod tests {
     use super::*;
 
     fn encoder(contract: &DatasetSpec, sorting: Vec<SortingColumn>) -> FileEncoder {
-        let layout = resolve_layout(contract).unwrap();
+        let layout = resolve_layout(contract, &[], &Override::Inherit, &Override::Inherit);
+        let layout = layout.unwrap().value;
         FileEncoder::try_new("cpg.things", contract.arrow_schema(), layout, sorting).unwrap()
     }
 

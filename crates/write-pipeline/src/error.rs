@@ -35,16 +35,6 @@ pub enum Error {
         /// Every difference.
         errors: Errors,
     },
-    /// The stored table is partitioned by other columns.
-    #[error("`{dataset}` is partitioned by [{}], its table by [{}]", wanted.join(", "), found.join(", "))]
-    PartitionDiffers {
-        /// The dataset.
-        dataset: DatasetName,
-        /// The declared columns.
-        wanted: Vec<String>,
-        /// The table's columns.
-        found: Vec<String>,
-    },
     /// The stored table keeps its columns under other names, which the writer does not.
     #[error(
         "the table of `{dataset}` maps its columns to other names, in which the writer writes no files"
@@ -260,7 +250,6 @@ impl Error {
         match self {
             Self::RowsDiffer { .. } => "rows_differ",
             Self::ContractChanged { .. } => "contract_changed",
-            Self::PartitionDiffers { .. } => "partition_differs",
             Self::MappedColumns { .. } => "mapped_columns",
             Self::AppendOnly { .. } => "append_only",
             Self::UnexpectedNull { .. } => "unexpected_null",
@@ -297,7 +286,7 @@ impl Error {
             Self::MappedColumns { .. } | Self::AppendOnly { .. } => {
                 Some("write to a new table and leave this one to its owner".to_owned())
             }
-            Self::ContractChanged { .. } | Self::PartitionDiffers { .. } => {
+            Self::ContractChanged { .. } => {
                 Some("build into a new lake, or delete the table's folder".to_owned())
             }
             Self::ConstraintViolated { .. } => {

@@ -143,7 +143,7 @@ mod tests {
     use object_store::ObjectStore;
     use object_store::limit::LimitStore;
     use object_store::memory::InMemory;
-    use ossature_delta_policy::resolve_layout;
+    use ossature_delta_policy::{Override, resolve_layout};
     use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec, Version};
     use tokio::sync::Semaphore;
 
@@ -161,7 +161,8 @@ mod tests {
             Arc::clone(&schema),
             vec![Arc::new(Int64Array::from(vec![1]))],
         );
-        let layout = resolve_layout(&contract).unwrap();
+        let layout = resolve_layout(&contract, &[], &Override::Inherit, &Override::Inherit);
+        let layout = layout.unwrap().value;
         // A store of one request at a time, which is busy with a listing.
         let store = LimitStore::new(InMemory::new(), 1);
         store.put(&Path::from("a"), "a".into()).await.unwrap();

@@ -12,8 +12,9 @@ use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::table::state::DeltaTableState;
 use deltalake_core::{DeltaTableBuilder, DeltaTableError};
 use ossature_delta_policy::{
-    DeltaFeature, FeatureGate, Protocol, ProtocolReport, ProtocolSupport, SchemaPlan, TableState,
-    gate, maps_columns, plan_features, plan_properties, plan_schema, render_properties,
+    DeltaFeature, EnablementReport, FeatureGate, Protocol, ProtocolReport, ProtocolSupport,
+    SchemaPlan, TableChange, TableState, gate, maps_columns, plan_change, plan_features,
+    plan_schema, render_properties,
 };
 use ossature_registry::{OpenTable, commit_keys, open_table};
 use ossature_schema_spec::{ColumnName, ColumnSpec, DatasetSpec, from_stored, to_stored};
@@ -27,6 +28,8 @@ pub(crate) struct WritableTable {
     pub(crate) open: OpenTable,
     /// What its protocol demands, and whether the runtime provides it.
     pub(crate) protocol: ProtocolReport,
+    /// What becomes of the features that were asked for.
+    pub(crate) enablement: EnablementReport,
     /// What every row has to satisfy, by name.
     pub(crate) constraints: BTreeMap<String, String>,
     /// What the next commit changes of its protocol and its metadata.
@@ -41,6 +44,7 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
     let WriteRequest {
         contract,
         location,
+        policy,
         mode,
         ..
     } = request;
@@ -51,13 +55,18 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
         }),
         _ => Ok(open),
     };
+    let mut created = None;
     let open = match open_table(location, None).await {
         Ok(open) => exists(open)?,
         Err(ossature_registry::Error::NoTable { .. }) => {
-            let is_first = create(request).await?;
+            created = create(request).await?;
             let open = open_table(location, None).await?;
             // Who loses a race of creators uses the winner's table, if it was created from the same contract.
-            if is_first { open } else { exists(open)? }
+            if created.is_some() {
+                open
+            } else {
+                exists(open)?
+            }
         }
         Err(error) => return Err(error.into()),
     };
@@ -69,21 +78,23 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
     let protocol = check_protocol(request, &state)?;
     let schema_plan = check_contract(request, snapshot)?;
     let stored = snapshot.snapshot().arrow_schema();
-    let constraints = constraints_of(&BTreeMap::new(), &state, &stored);
-    let changes = plan_changes(request, snapshot, &state, &schema_plan)?;
+    let constraints = constraints_of(&policy.constraints.value, &state, &stored);
+    let change = plan_change(&state, policy).map_err(Error::Policy)?;
+    let changes = change_actions(request, snapshot, &change, &schema_plan)?;
     Ok(WritableTable {
         open,
         protocol,
+        enablement: created.unwrap_or(change.report),
         constraints,
         changes,
     })
 }
 
-/// Commits version 0: protocol, schema and properties, at once. Whether this was the commit that made the table.
+/// Commits version 0: protocol, schema and properties, at once. Nothing when somebody else was faster.
 ///
 /// The runtime's own builder is not used. It lists features as properties suggest, some for readers only, on which it
 /// panics.
-async fn create(request: &WriteRequest) -> Result<bool, Error> {
+async fn create(request: &WriteRequest) -> Result<Option<EnablementReport>, Error> {
     let WriteRequest {
         contract,
         location,
@@ -91,19 +102,18 @@ async fn create(request: &WriteRequest) -> Result<bool, Error> {
         ..
     } = request;
     let schema: StructType = (&to_stored(&contract.arrow_schema())).try_into_kernel()?;
-    let plan = plan_features(None, &policy.wanted_features()).map_err(Error::Policy)?;
+    let plan = plan_features(None, &policy.feature_request()).map_err(Error::Policy)?;
     let mut properties = render_properties(policy);
-    let mut protocol = Protocol::PLAIN;
-    if let Some(change) = plan.at_creation {
+    if let Some(change) = plan.change {
         properties.extend(change.properties);
-        protocol = change.protocol;
     }
+    let protocol = &plan.report.protocol_after;
     let failed = || Error::delta("making the first commit");
     let metadata = new_metadata(&schema, contract.partition(), properties)
         .and_then(|metadata| metadata.with_name(contract.name().to_string()))
         .and_then(|metadata| metadata.with_description(contract.description().to_owned()))
         .map_err(|error| failed()(error.into()))?;
-    let protocol = protocol_action(&protocol)?;
+    let protocol = protocol_action(protocol)?;
     let table = DeltaTableBuilder::from_url(location.url().clone())
         .and_then(DeltaTableBuilder::build)
         .map_err(failed())?;
@@ -132,8 +142,8 @@ async fn create(request: &WriteRequest) -> Result<bool, Error> {
         .build(None, table.log_store(), operation)
         .await;
     match done {
-        Ok(_) => Ok(true),
-        Err(DeltaTableError::Transaction { source }) if Error::is_lost_race(&source) => Ok(false),
+        Ok(_) => Ok(Some(plan.report)),
+        Err(DeltaTableError::Transaction { source }) if Error::is_lost_race(&source) => Ok(None),
         Err(error) => Err(failed()(error)),
     }
 }
@@ -211,19 +221,6 @@ fn check_protocol(request: &WriteRequest, state: &TableState) -> Result<Protocol
 /// Compares the stored schema with the contract; places of columns do not matter.
 fn check_contract(request: &WriteRequest, snapshot: &DeltaTableState) -> Result<SchemaPlan, Error> {
     let contract = &request.contract;
-    let wanted: Vec<&str> = contract
-        .partition()
-        .iter()
-        .map(ColumnName::as_str)
-        .collect();
-    let found = snapshot.metadata().partition_columns();
-    if wanted != *found {
-        return Err(Error::PartitionDiffers {
-            dataset: contract.name().clone(),
-            wanted: wanted.into_iter().map(str::to_owned).collect(),
-            found: found.to_vec(),
-        });
-    }
     let stored = from_stored(&snapshot.snapshot().arrow_schema());
     let columns = stored.fields().iter().map(|field| {
         ColumnSpec::from_arrow(field).map_err(|_| Error::UnsupportedType {
@@ -231,58 +228,80 @@ fn check_contract(request: &WriteRequest, snapshot: &DeltaTableState) -> Result<
         })
     });
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    let partition = snapshot.metadata().partition_columns().iter();
+    let of_columns =
+        partition.filter_map(|name| columns.iter().find(|it| it.name().as_str() == name));
+    let partition: Vec<ColumnName> = of_columns.map(|column| column.name().clone()).collect();
     let mode = request.policy.schema_mode.value;
-    plan_schema(mode, contract, &columns).map_err(|errors| Error::ContractChanged {
+    plan_schema(mode, contract, &columns, &partition).map_err(|errors| Error::ContractChanged {
         dataset: contract.name().clone(),
         errors,
     })
 }
 
 /// The protocol and the metadata that the next commit brings; nothing when the table has them.
-fn plan_changes(
+fn change_actions(
     request: &WriteRequest,
     snapshot: &DeltaTableState,
-    state: &TableState,
+    change: &TableChange,
     schema: &SchemaPlan,
 ) -> Result<Vec<Action>, Error> {
-    let policy = &request.policy;
-    let features = plan_features(Some(state), &policy.wanted_features()).map_err(Error::Policy)?;
-    let properties = plan_properties(state, policy);
     let mut actions = Vec::new();
-    if let Some(change) = &features.after_creation
-        && change.protocol != state.protocol
-    {
-        actions.push(Action::Protocol(protocol_action(&change.protocol)?));
+    if let Some(protocol) = &change.protocol {
+        actions.push(Action::Protocol(protocol_action(protocol)?));
     }
-    let change = || -> Result<Metadata, DeltaTableError> {
-        let mut metadata = snapshot.metadata().clone();
-        if !schema.add.is_empty() {
-            metadata = metadata.with_schema(&extended(&request.contract, snapshot, schema)?)?;
-        }
-        for (key, value) in &properties.set {
+    let changed = || -> Result<Metadata, DeltaTableError> {
+        let mut metadata = with_columns(&request.contract, snapshot, schema)?;
+        for (key, value) in &change.set {
             metadata = metadata.add_config_key(key.clone(), value.clone())?;
         }
-        for key in &properties.unset {
+        for key in &change.unset {
             metadata = metadata.remove_config_key(key)?;
         }
         Ok(metadata)
     };
-    if !(schema.add.is_empty() && properties.is_empty()) {
-        let metadata = change().map_err(Error::delta("changing a table's metadata"))?;
+    if !(schema.is_empty() && change.set.is_empty() && change.unset.is_empty()) {
+        let metadata = changed().map_err(Error::delta("changing a table's metadata"))?;
         actions.push(Action::Metadata(metadata));
     }
     Ok(actions)
 }
 
-/// The stored columns as they are, and the new ones behind them.
-fn extended(
+/// The stored metadata with the columns that are planned.
+fn with_columns(
     contract: &DatasetSpec,
     snapshot: &DeltaTableState,
     schema: &SchemaPlan,
-) -> Result<StructType, DeltaTableError> {
+) -> Result<Metadata, DeltaTableError> {
+    let found = snapshot.metadata();
+    if schema.is_empty() {
+        return Ok(found.clone());
+    }
     let declared: StructType = (&to_stored(&contract.arrow_schema())).try_into_kernel()?;
+    if schema.replace {
+        let configuration = found.configuration().iter();
+        return Ok(
+            new_metadata(&declared, contract.partition(), configuration)?
+                .with_table_id(found.id().to_owned())?
+                .with_name(contract.name().to_string())?
+                .with_description(contract.description().to_owned())?,
+        );
+    }
+    // The stored columns stay in their places, and the new ones come behind them.
     let stored = snapshot.schema();
-    let is_new = |field: &&StructField| schema.add.iter().any(|name| name.as_str() == field.name());
-    let fields = stored.fields().chain(declared.fields().filter(is_new));
-    Ok(StructType::try_new(fields.cloned())?)
+    let has = |names: &[ColumnName], field: &StructField| {
+        names.iter().any(|name| name.as_str() == field.name())
+    };
+    let kept = stored.fields().map(|field| {
+        let wanted = declared
+            .field(field.name())
+            .filter(|_| has(&schema.extend, field));
+        wanted.unwrap_or(field).clone()
+    });
+    let added = declared
+        .fields()
+        .filter(|field| has(&schema.add, field))
+        .cloned();
+    let columns = StructType::try_new(kept.chain(added))?;
+    Ok(found.clone().with_schema(&columns)?)
 }

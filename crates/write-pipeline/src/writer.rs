@@ -11,7 +11,9 @@ use arrow_schema::{DataType, Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use object_store::path::Path;
-use ossature_delta_policy::{ProtocolReport, ResolvedPolicy, resolve_layout};
+use ossature_delta_policy::{
+    EnablementReport, Errors, ProtocolReport, ResolvedPolicy, check_schema_mode,
+};
 use ossature_registry::TableLocation;
 use ossature_schema_spec::{DatasetSpec, Fingerprint, Version};
 use parquet::file::metadata::SortingColumn;
@@ -91,6 +93,8 @@ pub struct WriteOutcome {
     pub content: Fingerprint,
     /// What the table's protocol demands and whether the runtime provides it.
     pub protocol: ProtocolReport,
+    /// The features that were asked for, had and got.
+    pub enablement: EnablementReport,
 }
 
 /// Writes the rows of one dataset as one version of its table.
@@ -148,7 +152,9 @@ impl TableWriter {
         let WriteRequest {
             contract, policy, ..
         } = &request;
-        let layout = resolve_layout(contract)?;
+        let layout = policy.layout.value.clone();
+        let replaces_all = request.mode == WriteMode::Overwrite;
+        check_schema_mode(policy.schema_mode.value, replaces_all).map_err(Errors::from)?;
         check_metadata(&request.provenance.metadata)?;
         let schema = contract.arrow_schema();
         let file_schema = file_schema(contract);
@@ -416,6 +422,7 @@ impl TableWriter {
             files_removed: committed.removed,
             content: committed.content,
             protocol: self.table.protocol.clone(),
+            enablement: self.table.enablement.clone(),
         })
     }
 
@@ -490,6 +497,7 @@ impl TableWriter {
             files_removed: 0,
             content: open.commit().content.unwrap_or_else(|| content_of(&[])),
             protocol: self.table.protocol.clone(),
+            enablement: self.table.enablement.clone(),
         })
     }
 }

@@ -149,6 +149,7 @@ impl OutputV1 {
             files_removed: _,
             content,
             protocol: _,
+            enablement: _,
         } = outcome;
         Self {
             name: contract.name().to_string(),

@@ -63,6 +63,7 @@ impl From<&WriteOutcome> for WriteArtifactV1 {
             files_removed,
             content,
             protocol,
+            enablement: _,
         } = outcome;
         Self {
             dataset: contract.name().to_string(),
