@@ -346,7 +346,7 @@ prop_compose! {
     fn overrides()(
         rows_per_file_max in place((1..9_u64).prop_map(rows)),
         statistics in place(statistics()),
-        schema_mode in place(prop_oneof![Just(SchemaMode::Strict), Just(SchemaMode::Additive)]),
+        schema_mode in place(proptest::sample::select(SchemaMode::ALL.to_vec())),
         features in place(proptest::sample::subsequence(
             vec![DeltaFeature::AppendOnly, DeltaFeature::DeletionVectors, DeltaFeature::V2Checkpoint],
             0..=3,
