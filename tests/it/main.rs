@@ -4,5 +4,6 @@ mod builds;
 mod fingerprints;
 mod goldens;
 mod guards;
+mod modes;
 mod ordered_plans;
 mod writer;

@@ -242,12 +242,13 @@ fn check_permanent(table: &TableState, request: &FeatureRequest) -> Vec<Error> {
         .collect()
 }
 
-/// Rows were checked against what the table keeps, and readers rely on it; a policy does not drop it in passing.
+/// Rows were checked against what the table keeps, and readers rely on it: a policy may add to it, and does not change it
+/// in passing. What the policy does not name stays as it is.
 fn check_constraints(table: &TableState, policy: &ResolvedPolicy) -> Vec<Error> {
     let persisted = policy.persisted_constraints();
     table
         .constraints()
-        .filter(|(name, found)| persisted.get(*name).is_none_or(|wanted| wanted != found))
+        .filter(|(name, found)| persisted.get(*name).is_some_and(|wanted| wanted != found))
         .map(|(name, found)| Error::ConstraintPersisted {
             name: name.to_owned(),
             found: found.to_owned(),

@@ -1,7 +1,6 @@
 //! Table properties: every `delta.*` string of the project, who decides its value, and how values are written.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::BuildHasher;
+use std::collections::BTreeMap;
 
 use ossature_schema_spec::ColumnName;
 
@@ -44,10 +43,10 @@ pub(crate) mod key {
 /// assert!(maps_columns(&properties("name")) && maps_columns(&properties("id")));
 /// assert!(!maps_columns(&properties("none")) && !maps_columns(&HashMap::new()));
 /// ```
-pub fn maps_columns<S: BuildHasher>(properties: &HashMap<String, String, S>) -> bool {
+pub fn maps_columns<'a>(properties: impl IntoIterator<Item = (&'a String, &'a String)>) -> bool {
     properties
-        .get(key::COLUMN_MAPPING_MODE)
-        .is_some_and(|mode| mode != "none")
+        .into_iter()
+        .any(|(key, mode)| key == key::COLUMN_MAPPING_MODE && mode != "none")
 }
 
 /// The values of a property that policies may set by its key.
