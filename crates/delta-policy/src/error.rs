@@ -80,18 +80,15 @@ pub enum Error {
         /// Why.
         reason: &'static str,
     },
-    /// A constraint that is kept in the table, and that the policy does not have like that.
-    #[error(
-        "the table keeps constraint `{name}` (`{found}`), which the policy {}",
-        wanted.as_ref().map_or("does not have".to_owned(), |wanted| format!("has as `{wanted}`"))
-    )]
+    /// A constraint that is kept in the table, and that the policy has with another expression.
+    #[error("the table keeps constraint `{name}` as `{found}`, wanted `{wanted}`")]
     ConstraintPersisted {
         /// Its name.
         name: String,
         /// Its expression in the table.
         found: String,
-        /// Its expression in the policy, if that persists it.
-        wanted: Option<String>,
+        /// Its expression in the policy.
+        wanted: String,
     },
     /// A feature that no policy may ask for.
     #[error("table feature `{feature}` is refused: {reason}")]

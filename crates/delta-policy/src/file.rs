@@ -6,7 +6,7 @@ use std::fmt;
 use ossature_schema_spec::{DatasetName, DatasetSpec};
 
 use crate::spelling::{
-    Complaint, Entry, Node, Reader, Span, Spelled, SpellingError, Value, nearest, parse_toml,
+    Complaint, Entry, Node, Reader, Span, Spelled, SpellingError, Value, nearest_name, parse_toml,
     read_map,
 };
 use crate::{Error, LakeOverrides, PolicyOverrides, TablePolicy, resolve};
@@ -300,7 +300,7 @@ impl PolicyFile {
                 path,
                 problem: PolicyFileProblem::UnknownTable {
                     found: name.clone(),
-                    nearest: nearest(name.as_str(), known),
+                    nearest: nearest_name(name.as_str(), known),
                 },
             }
         }));

@@ -87,6 +87,6 @@ pub use policy::{
 pub use properties::{PropertyChange, maps_columns, plan_properties, render_properties};
 pub use protocol::{FeatureGate, Protocol, ProtocolProblem, ProtocolReport, ProtocolSupport, gate};
 pub use resolve::{ResolvedPolicy, resolve};
-pub use spelling::SpellingError;
+pub use spelling::{SpellingError, nearest_name};
 pub use statistics::{DropReason, Dropped, StatsDecision};
 pub use warning::Warning;

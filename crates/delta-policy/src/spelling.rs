@@ -87,7 +87,14 @@ impl SpellingError {
 }
 
 /// The name that is probably meant by one in another spelling: `change_data_feed` is `changeDataFeed`.
-pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+///
+/// ```
+/// use ossature_delta_policy::nearest_name;
+/// let known = ["cpg.calls", "cpg.cpg_nodes"];
+/// assert_eq!(nearest_name("cpg.cpg_node", known).as_deref(), Some("cpg.cpg_nodes"));
+/// assert_eq!(nearest_name("lost.things", known), None);
+/// ```
+pub fn nearest_name<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let letters = |name: &str| {
         name.chars()
             .filter(|letter| letter.is_alphanumeric())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::Override;
 use crate::spelling::node::{Entry, Node, Span, Value};
-use crate::spelling::{Spelled, SpellingError, nearest};
+use crate::spelling::{Spelled, SpellingError, nearest_name};
 
 /// The key that names the fields which go back to their defaults.
 const DEFAULT: &str = "default";
@@ -103,7 +103,7 @@ impl Reader {
                 let error = SpellingError::UnknownKey {
                     found: entry.key.clone(),
                     wanted: enumerate(known),
-                    nearest: nearest(&entry.key, known.iter().copied()),
+                    nearest: nearest_name(&entry.key, known.iter().copied()),
                 };
                 self.complain(&entry.key_span, error);
             }
@@ -154,7 +154,7 @@ impl Reader {
                     let error = SpellingError::WrongValue {
                         found: value.to_string(),
                         wanted: enumerate(known),
-                        nearest: nearest(found, known.iter().copied()),
+                        nearest: nearest_name(found, known.iter().copied()),
                     };
                     self.complain(&node.span, error);
                 }

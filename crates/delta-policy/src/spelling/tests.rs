@@ -183,7 +183,7 @@ fn a_declaration_has_no_defaults_to_go_back_to_and_no_layout() {
 #[test]
 fn the_nearest_name_is_one_that_is_near() {
     let names = || FEATURES.iter().map(|row| row.name);
-    let near = |found: &str| nearest(found, names());
+    let near = |found: &str| nearest_name(found, names());
     assert_eq!(near("deletion_vectors").as_deref(), Some("deletionVectors"));
     assert_eq!(near("chekConstraint").as_deref(), Some("checkConstraints"));
     assert_eq!(near("speed"), None);

@@ -7,7 +7,7 @@ use ossature_schema_spec::{BloomFilter, Codec, ColumnName, Encoding, PageStatist
 
 use crate::spelling::node::{Node, Value};
 use crate::spelling::reader::{Reader, Writer, enumerate};
-use crate::spelling::{Spelled, SpellingError, nearest, read_map};
+use crate::spelling::{Spelled, SpellingError, nearest_name, read_map};
 use crate::{
     ColumnMapping, ColumnOverrides, Compaction, DeltaFeature, FEATURES, ParquetOverrides,
     Retention, SchemaMode, StatsPolicy, Vacuum,
@@ -99,7 +99,7 @@ fn named<T>(
         let error = SpellingError::WrongValue {
             found: node.value.to_string(),
             wanted: enumerate(names),
-            nearest: nearest(text, names.iter().copied()),
+            nearest: nearest_name(text, names.iter().copied()),
         };
         reader.complain(&node.span, error);
     }
@@ -151,7 +151,7 @@ impl Spelled for DeltaFeature {
             let error = SpellingError::WrongValue {
                 found: node.value.to_string(),
                 wanted: "the name of a table feature".to_owned(),
-                nearest: nearest(text, FEATURES.iter().map(|row| row.name)),
+                nearest: nearest_name(text, FEATURES.iter().map(|row| row.name)),
             };
             reader.complain(&node.span, error);
         }
