@@ -143,6 +143,36 @@ fn every_field_can_go_back_to_its_default() {
     assert_eq!(toml::from_str::<PolicyOverrides>(&text).unwrap(), cleared);
 }
 
+/// Otherwise nobody finds the place in the file.
+#[test]
+fn errors_are_about_keys_that_are_read() {
+    let keys: serde_json::Value = serde_json::to_value(full()).unwrap();
+    let refused = PolicyOverrides {
+        rows_per_file_max: Override::Set(NonZeroU64::MAX),
+        statistics: Override::Set(StatsPolicy::Explicit(vec![
+            column("gone"),
+            column("weight"),
+        ])),
+        features: Override::Set([DeltaFeature::RowTracking, DeltaFeature::ChangeDataFeed].into()),
+        change_feed: Override::Set(true),
+        compaction: Override::Set(Compaction::Auto { small_files_max: 0 }),
+        constraints: Override::Set([(String::new(), String::new())].into()),
+        properties: Override::Set([("delta.minReaderVersion".to_owned(), String::new())].into()),
+        ..full()
+    };
+    let none = PolicyOverrides::none();
+    let errors = resolve(&refused, &none, &dataset(), &TablePolicy::default(), &[]).unwrap_err();
+    let codes: std::collections::BTreeSet<&str> = errors.iter().map(crate::Error::code).collect();
+    assert_eq!(codes.len(), 11, "{codes:?}");
+    for error in &errors {
+        let path = error.path();
+        assert!(
+            path.first().is_some_and(|key| keys.get(key).is_some()),
+            "{error}: {path:?}"
+        );
+    }
+}
+
 #[test]
 fn nothing_said_is_nothing_written() {
     let silent: PolicyOverrides = toml::from_str("").unwrap();
