@@ -1,6 +1,7 @@
 //! End-to-end tests: one binary, a module per promise.
 
 mod builds;
+mod creation;
 mod fingerprints;
 mod goldens;
 mod guards;

@@ -17,13 +17,16 @@ use ossature_delta_policy::{
     SchemaPlan, TableChange, TableState, gate, maps_columns, plan_change, plan_features,
     plan_schema, render_properties, schema_key,
 };
-use ossature_registry::{OpenTable, commit_keys, open_table};
+use ossature_registry::{OpenTable, TableLocation, commit_keys, open_table};
 use ossature_schema_spec::{ColumnName, ColumnSpec, DatasetSpec, from_stored, to_stored};
 use serde_json::json;
 
 use crate::constraint::constraints_of;
 use crate::mapping::{keeps_names, number_columns};
 use crate::{Error, WRITER_VERSION, WriteMode, WriteRequest};
+
+/// How often a table is opened that seems to be there and cannot be read.
+const OPENINGS_MAX: u32 = 4;
 
 /// A table that may be written as the request says.
 pub(crate) struct WritableTable {
@@ -60,11 +63,11 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
         _ => Ok(open),
     };
     let mut created = None;
-    let open = match open_table(location, None).await {
+    let open = match open_newest(location).await {
         Ok(open) => exists(open)?,
         Err(ossature_registry::Error::NoTable { .. }) => {
             created = create(request).await?;
-            let open = open_table(location, None).await?;
+            let open = open_newest(location).await?;
             // Who loses a race of creators uses the winner's table, if it was created from the same contract.
             if created.is_some() {
                 open
@@ -98,6 +101,18 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
         constraints,
         changes,
     })
+}
+
+/// Opens a table that somebody else may be creating: its folder is seen before its first version is.
+async fn open_newest(location: &TableLocation) -> Result<OpenTable, ossature_registry::Error> {
+    let mut left = OPENINGS_MAX;
+    loop {
+        left -= 1;
+        match open_table(location, None).await {
+            Err(ossature_registry::Error::Delta { .. }) if left > 0 => {}
+            opened => return opened,
+        }
+    }
 }
 
 /// Commits version 0: protocol, schema and properties, at once. Nothing when somebody else was faster.
