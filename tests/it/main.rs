@@ -8,3 +8,4 @@ mod guards;
 mod modes;
 mod ordered_plans;
 mod writer;
+mod written_plans;

@@ -135,10 +135,11 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
         actions.extend(gone.into_iter().map(Action::Remove));
     }
     let order = order_inside(&request.contract);
+    let order = Some(order.as_str()).filter(|_| request.policy.cluster_by.value.is_empty());
     let mut added = 0;
     for file in files.iter().filter(|file| !live.contains(&file.path)) {
         if let Some(statistics) = &file.statistics {
-            let tags = file_tags(&order, file.content, &file.first, &file.last);
+            let tags = file_tags(order, file.content, &file.first, &file.last);
             actions.push(Action::Add(Add {
                 tags: Some(
                     tags.into_iter()

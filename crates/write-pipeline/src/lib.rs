@@ -64,6 +64,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod cluster;
 mod commit;
 mod constraint;
 mod contract;
@@ -74,6 +75,7 @@ mod error;
 mod mapping;
 mod name;
 mod order;
+mod plan;
 mod provenance;
 mod range;
 mod redaction;
@@ -85,6 +87,7 @@ mod table;
 mod writer;
 
 pub use error::{Error, WriteFailure};
+pub use plan::write_plan;
 pub use provenance::{Provenance, TransactionId, WriteMode};
 pub use range::KeyRange;
 pub use redaction::redact;
