@@ -11,6 +11,10 @@ mod memory;
 mod peers;
 mod rows;
 mod time;
+#[expect(
+    dead_code,
+    reason = "of what a process uses, memory is all that is asked for here"
+)]
 #[path = "../src/usage.rs"]
 mod usage;
 

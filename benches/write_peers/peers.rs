@@ -87,9 +87,13 @@ impl Peer {
                 let properties = WriterProperties::builder().set_compression(codec).build();
                 delta_rs(runtime, properties, workload, rows, lake)
             }
-            Self::DeltaRsTuned => {
-                delta_rs(runtime, properties_of(workload.contract())?, workload, rows, lake)
-            }
+            Self::DeltaRsTuned => delta_rs(
+                runtime,
+                properties_of(workload.contract())?,
+                workload,
+                rows,
+                lake,
+            ),
             Self::TwoFiles => two_files(workload, rows, lake.path()),
             Self::Columns => columns(workload, rows, lake.path()),
             Self::Nobody => rows.each(workload, 0..workload.batches(), |batch| {
@@ -157,7 +161,12 @@ fn ours(
     lake: &TemporaryLake,
 ) -> Result<(), Failure> {
     let contract = workload.contract();
-    let request = request(&lake.lake, contract, ROWS_PER_FILE_MAX, WriteMode::Overwrite)?;
+    let request = request(
+        &lake.lake,
+        contract,
+        ROWS_PER_FILE_MAX,
+        WriteMode::Overwrite,
+    )?;
     let mut failed = None;
     let batches = (0..workload.batches()).map_while(|number| match rows.get(workload, number) {
         Ok(batch) => Some(batch),
@@ -217,8 +226,7 @@ fn two_files(workload: &Workload, rows: &Rows, folder: &Path) -> Result<(), Fail
     let (schema, half) = (contract.arrow_schema(), workload.batches() / 2);
     let write = |name: &str, numbers| -> Result<(), Failure> {
         let file = File::create(folder.join(name))?;
-        let mut writer =
-            ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties.clone()))?;
+        let mut writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties.clone()))?;
         rows.each(workload, numbers, |batch| Ok(writer.write(&batch)?))?;
         writer.close()?;
         Ok(())
@@ -268,7 +276,10 @@ fn columns(workload: &Workload, rows: &Rows, folder: &Path) -> Result<(), Failur
             let mut done = done.lock().map_err(|_| "a writer panicked")?;
             let (writer, waiting, appended) = &mut *done;
             waiting.entry(group).or_default().insert(column, chunk);
-            while waiting.get(appended).is_some_and(|group| group.len() == width) {
+            while waiting
+                .get(appended)
+                .is_some_and(|group| group.len() == width)
+            {
                 let mut group = writer.next_row_group()?;
                 for chunk in waiting.remove(appended).unwrap_or_default().into_values() {
                     chunk.append_to_row_group(&mut group)?;

@@ -24,7 +24,7 @@ const ORIGINS: [&str; 3] = ["data_flow", "name_lookup", "tree"];
 pub(crate) enum Shape {
     /// `cpg.edges_all`: the columns, the key and the order of the stored edges, without their partitions.
     Graph,
-    /// A number as the key, nodes as 32 hexadecimal digits, and the path of the source.
+    /// A number as the order; edges and nodes as 32 hexadecimal digits, and the path of the source.
     Wide,
 }
 
@@ -127,18 +127,19 @@ fn wide_contract(codec: Codec) -> Result<DatasetSpec, Failure> {
     let builder = DatasetSpec::builder("cpg.edges", "One row per edge.")
         .column(ColumnSpec::required("edge_id", ColumnType::Int64)?)
         .column(ColumnSpec::required("edge_kind", ColumnType::Utf8)?)
+        .column(ColumnSpec::required("edge_key", ColumnType::Utf8)?)
         .column(ColumnSpec::required("src_key", ColumnType::Utf8)?)
         .column(ColumnSpec::required("dst_key", ColumnType::Utf8)?)
         .column(ColumnSpec::required("path", ColumnType::Utf8)?)
         .column(ColumnSpec::required("bstart", ColumnType::Int32)?)
         .column(ColumnSpec::required("bend", ColumnType::Int32)?)
         .column(ColumnSpec::nullable("label", ColumnType::Utf8)?)
-        .column(ColumnSpec::nullable("confidence", ColumnType::Float64)?)
         .key(["edge_id"])
         .order_by(["edge_id"])
         .parquet(ParquetSpec {
             codec,
             columns: [
+                (ColumnName::try_new("edge_key")?, plain),
                 (ColumnName::try_new("src_key")?, plain),
                 (ColumnName::try_new("dst_key")?, plain),
             ]
@@ -170,7 +171,8 @@ impl Edges {
     fn target(&self, row: u64) -> u64 {
         let near = Self::source(row) + scatter(row) % 64;
         let any = scatter(row ^ 0x5bd1_e995);
-        if row.is_multiple_of(4) { any } else { near } % self.nodes
+        let target = if row.is_multiple_of(4) { any } else { near };
+        target % self.nodes
     }
 
     fn integers(&self, of: impl Fn(u64) -> i64) -> ArrayRef {
@@ -230,18 +232,18 @@ impl Edges {
     fn wide(&self) -> Vec<ArrayRef> {
         let path = |row: u64| {
             let file = row / FILE_EDGES;
-            format!("src/package_{:03}/module_{:05}.py", file / 64, file)
+            format!("src/package_{:03}/module_{file:05}.py", file / 64)
         };
         vec![
             self.integers(|row| node_id(Self::source(row)) * 4 + small_i64(row % 4)),
             self.words(&KINDS, |row| Some(scatter(row) % 6)),
+            self.texts(|row| Some(hexadecimal(row))),
             self.texts(|row| Some(hexadecimal(Self::source(row)))),
             self.texts(|row| Some(hexadecimal(self.target(row)))),
             self.texts(|row| Some(path(row))),
             self.small(|row| Some(row % FILE_EDGES * 9)),
             self.small(|row| Some(row % FILE_EDGES * 9 + 5 + scatter(row) % 60)),
             self.texts(Self::label),
-            self.numbers(|row| (row.is_multiple_of(2)).then_some(Self::confidence(row))),
         ]
     }
 }
@@ -256,7 +258,7 @@ fn small_i64(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// The key of a node.
+/// The key of a node or an edge.
 fn hexadecimal(node: u64) -> String {
     format!("{:016x}{:016x}", scatter(node), scatter(!node))
 }

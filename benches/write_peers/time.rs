@@ -52,7 +52,10 @@ pub(crate) fn compare(workload: &Workload, runs: NonZeroUsize) -> Result<String,
         lines.push(row(&format!("{name}, CPU s"), &figures.cpu));
         if peer != Peer::Ours {
             lines.push(row(&format!("ours to {name}, wall"), &figures.ours_to_this));
-            lines.push(row(&format!("ours to {name}, CPU"), &figures.cpu_of_ours_to_this));
+            lines.push(row(
+                &format!("ours to {name}, CPU"),
+                &figures.cpu_of_ours_to_this,
+            ));
         }
     }
     Ok(format!(
