@@ -13,7 +13,7 @@ use arrow_array::types::{
     Int32Type, Int64Type, TimestampMicrosecondType,
 };
 use arrow_array::{Array, GenericByteArray, RecordBatch, StructArray};
-use arrow_buffer::{BooleanBufferBuilder, NullBuffer, OffsetBuffer};
+use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, SchemaRef};
 use blake3::Hasher;
 use ossature_schema_spec::{CanonicalHasher, Fingerprint};
@@ -105,7 +105,7 @@ impl ColumnDigest {
     /// Adds the values of `array`; those that `hidden_by` leaves out, being below a null, count as null.
     fn update(&mut self, array: &dyn Array, hidden_by: Option<&NullBuffer>) -> Result<(), Error> {
         let nulls = NullBuffer::union(array.nulls(), hidden_by);
-        let nulls = nulls.as_ref();
+        let nulls = nulls.as_ref().filter(|nulls| nulls.null_count() > 0);
         self.validity.update(nulls, array.len());
         match array.data_type() {
             DataType::Boolean => {
@@ -146,20 +146,15 @@ impl ColumnDigest {
 
     /// Values as their little-endian bytes; a null is all zeros.
     fn primitive<T: ArrowPrimitiveType>(&mut self, array: &dyn Array, nulls: Option<&NullBuffer>) {
-        let array = array.as_primitive::<T>();
-        let bytes = array.values().inner().as_slice();
-        let width = size_of::<T::Native>();
+        let values = array.as_primitive::<T>().values();
         let Some(nulls) = nulls else {
-            self.values.update(bytes);
+            self.values.update(values.inner().as_slice());
             return;
         };
-        let mut masked = bytes.to_vec();
-        for (at, value) in masked.chunks_exact_mut(width).enumerate() {
-            if nulls.is_null(at) {
-                value.fill(0);
-            }
-        }
-        self.values.update(&masked);
+        let masked = values.iter().zip(nulls.iter());
+        let masked = masked.map(|(value, valid)| if valid { *value } else { T::default_value() });
+        let masked = Buffer::from_vec(masked.collect::<Vec<_>>());
+        self.values.update(masked.as_slice());
     }
 
     fn bytes<T: ByteArrayType<Offset = i32>>(
@@ -190,14 +185,18 @@ impl ColumnDigest {
     /// Adds the length of every value, 0 for null, and says whether a null hides bytes or elements.
     fn lengths(&mut self, offsets: &OffsetBuffer<i32>, nulls: Option<&NullBuffer>) -> bool {
         let mut hidden = false;
-        let mut bytes = Vec::with_capacity(4 * offsets.len());
-        for (at, pair) in offsets.windows(2).enumerate() {
-            let length = pair[1] - pair[0];
-            let null = !is_valid(nulls, at);
-            hidden |= null && length != 0;
-            bytes.extend_from_slice(&if null { 0 } else { length }.to_le_bytes());
-        }
-        self.lengths.update(&bytes);
+        let lengths = offsets.windows(2).map(|pair| pair[1] - pair[0]);
+        let lengths: Vec<i32> = match nulls {
+            None => lengths.map(i32::to_le).collect(),
+            Some(nulls) => {
+                let mask = |(length, valid): (i32, bool)| {
+                    hidden |= !valid && length != 0;
+                    if valid { length.to_le() } else { 0 }
+                };
+                lengths.zip(nulls.iter()).map(mask).collect()
+            }
+        };
+        self.lengths.update(Buffer::from_vec(lengths).as_slice());
         hidden
     }
 

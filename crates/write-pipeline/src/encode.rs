@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
-use arrow_select::concat::concat_batches;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{ArrowError, SchemaRef};
+use arrow_select::concat::concat;
 use bytes::Bytes;
 use ossature_delta_policy::{LeafLayout, ParquetLayout};
 use ossature_schema_spec::{Codec, Encoding, PageStatistics};
-use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::arrow::arrow_writer::{
+    ArrowColumnChunk, ArrowColumnWriter, ArrowWriter, ArrowWriterOptions, compute_leaves,
+};
 use parquet::basic::{Compression, Encoding as ParquetEncoding, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
@@ -62,7 +65,8 @@ impl FileEncoder {
         &self.schema
     }
 
-    /// Encodes the rows of one file, and lets go of each batch once it is encoded.
+    /// Encodes the rows of one file: row group by row group, and in each column by column, so that what a column is
+    /// encoded with stays in the caches. A column's values are let go once its chunk is made.
     ///
     /// **Determinism**: the encoder ends pages where it is handed rows, so it is handed slices that depend on the
     /// number of rows alone: those of whole pages, and what remains of a row group. See also [`properties`].
@@ -72,21 +76,31 @@ impl FileEncoder {
             .with_properties(self.properties.clone())
             // The Arrow schema in the footer would only repeat what the table's schema says.
             .with_skip_arrow_metadata(true);
-        let mut writer =
+        let writer =
             ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&self.schema), options)
                 .map_err(Error::parquet(name))?;
-        let page_rows = self.layout.page_rows_max.max(1) as usize;
+        let (mut writer, columns) = writer
+            .into_serialized_writer()
+            .map_err(Error::parquet(name))?;
         let group_rows = self.layout.row_group_rows_max.max(1) as usize;
         let mut rows = RowSource::new(rows);
-        let (mut total, mut in_group) = (0, 0);
-        while let Some(page) = rows.next(page_rows.min(group_rows - in_group), &self.schema)? {
-            writer.write(&page).map_err(Error::parquet(name))?;
-            total += page.num_rows();
-            in_group += page.num_rows();
-            if in_group == group_rows {
-                writer.flush().map_err(Error::parquet(name))?;
-                in_group = 0;
+        let (mut total, mut groups) = (0, 0);
+        loop {
+            let group = rows.next(group_rows);
+            if group.is_empty() {
+                break;
             }
+            total += group.iter().map(RecordBatch::num_rows).sum::<usize>();
+            let encoders = columns
+                .create_column_writers(groups)
+                .map_err(Error::parquet(name))?;
+            groups += 1;
+            let mut group_writer = writer.next_row_group().map_err(Error::parquet(name))?;
+            self.encode_group(group, encoders, |chunk| {
+                chunk.append_to_row_group(&mut group_writer)
+            })
+            .map_err(Error::parquet(name))?;
+            group_writer.close().map_err(Error::parquet(name))?;
         }
         let bytes = Bytes::from(writer.into_inner().map_err(Error::parquet(name))?);
         let footer = ParquetMetaDataReader::new()
@@ -100,6 +114,35 @@ impl FileEncoder {
             bytes,
             footer,
         })
+    }
+
+    /// Encodes the columns of one row group, one after the other.
+    fn encode_group(
+        &self,
+        group: Vec<RecordBatch>,
+        encoders: Vec<ArrowColumnWriter>,
+        mut append: impl FnMut(ArrowColumnChunk) -> Result<(), ParquetError>,
+    ) -> Result<(), ParquetError> {
+        let page_rows = self.layout.page_rows_max.max(1) as usize;
+        let mut encoders = encoders.into_iter();
+        for (field, parts) in self.schema.fields().iter().zip(into_columns(group)) {
+            let mut values = ValueSource::new(parts);
+            // A nested column has several leaves, and an encoder for each.
+            let mut leaf_encoders: Vec<ArrowColumnWriter> = Vec::new();
+            while let Some(page) = values.next(page_rows)? {
+                let leaves = compute_leaves(field, &page)?;
+                let missing = leaves.len().saturating_sub(leaf_encoders.len());
+                leaf_encoders.extend(encoders.by_ref().take(missing));
+                for (encoder, leaf) in leaf_encoders.iter_mut().zip(&leaves) {
+                    encoder.write(leaf)?;
+                }
+            }
+            drop(values);
+            for encoder in leaf_encoders {
+                append(encoder.close()?)?;
+            }
+        }
+        Ok(())
     }
 
     /// Compares the footer that was read back with what was asked for.
@@ -195,8 +238,8 @@ impl RowSource {
         }
     }
 
-    /// The next `rows` rows as one batch, or those that remain. They are copied only where they span several batches.
-    fn next(&mut self, rows: usize, schema: &SchemaRef) -> Result<Option<RecordBatch>, Error> {
+    /// The next `rows` rows, or those that remain, as slices.
+    fn next(&mut self, rows: usize) -> Vec<RecordBatch> {
         let mut parts = Vec::new();
         let mut missing = rows;
         while missing > 0 {
@@ -211,11 +254,61 @@ impl RowSource {
             missing -= batch.num_rows();
             parts.push(batch);
         }
-        Ok(match parts.len() {
-            0 => None,
-            1 => parts.pop(),
-            _ => Some(concat_batches(schema, &parts)?),
-        })
+        parts
+    }
+}
+
+/// The columns of all batches, which have the same ones.
+fn into_columns(batches: Vec<RecordBatch>) -> Vec<Vec<ArrayRef>> {
+    let width = batches.first().map_or(0, RecordBatch::num_columns);
+    let mut columns: Vec<Vec<ArrayRef>> = (0..width)
+        .map(|_| Vec::with_capacity(batches.len()))
+        .collect();
+    for batch in batches {
+        let (_, arrays, _) = batch.into_parts();
+        for (column, array) in columns.iter_mut().zip(arrays) {
+            column.push(array);
+        }
+    }
+    columns
+}
+
+/// The values of a column, taken from its front.
+struct ValueSource {
+    parts: std::vec::IntoIter<ArrayRef>,
+    /// What is left of the part that was begun.
+    rest: Option<ArrayRef>,
+}
+
+impl ValueSource {
+    fn new(parts: Vec<ArrayRef>) -> Self {
+        Self {
+            parts: parts.into_iter(),
+            rest: None,
+        }
+    }
+
+    /// The next `rows` values as one array, or those that remain. They are copied only where they span several parts.
+    fn next(&mut self, rows: usize) -> Result<Option<ArrayRef>, ArrowError> {
+        let mut parts = Vec::new();
+        let mut missing = rows;
+        while missing > 0 {
+            let Some(part) = self.rest.take().or_else(|| self.parts.next()) else {
+                break;
+            };
+            if part.len() > missing {
+                self.rest = Some(part.slice(missing, part.len() - missing));
+                parts.push(part.slice(0, missing));
+                break;
+            }
+            missing -= part.len();
+            parts.push(part);
+        }
+        if parts.len() < 2 {
+            return Ok(parts.pop());
+        }
+        let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+        Ok(Some(concat(&parts)?))
     }
 }
 
