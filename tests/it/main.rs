@@ -2,6 +2,7 @@
 
 mod builds;
 mod fingerprints;
+mod golden_tables;
 mod goldens;
 mod guards;
 mod ordered_plans;

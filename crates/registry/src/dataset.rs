@@ -10,9 +10,8 @@ use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::prelude::SessionContext;
 use ossature_schema_spec::{DatasetName, DatasetSpec, SortKey, TablePin, Version};
 
-use crate::{
-    AlignmentPlan, CATALOG, Error, ForeignScan, GuardedScan, OpenTable, TableLocation, open_table,
-};
+use crate::stored::StoredScan;
+use crate::{AlignmentPlan, CATALOG, Error, OpenTable, TableLocation, open_table};
 
 /// Who reads the files of a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,35 +105,36 @@ fn open_scan(
     pin: TablePin,
 ) -> Result<(Arc<dyn TableProvider>, ScanFacts), Error> {
     let location = open.location().to_string();
-    if open.commit().ours {
-        let scan = GuardedScan::try_new(open)?;
-        let facts = ScanFacts {
-            pin,
-            location,
-            mode: ScanMode::Direct,
-            order: scan
-                .order()
-                .map(|claim| claim.keys().to_vec())
-                .unwrap_or_default(),
-            alignment: AlignmentPlan::try_new(contract, &scan.schema())?,
-            files: Some(scan.files()),
-            bytes: Some(scan.bytes()),
-            rows: scan.rows(),
-        };
-        Ok((Arc::new(scan), facts))
-    } else {
-        let scan = ForeignScan::try_new(open)?;
-        let facts = ScanFacts {
-            pin,
-            location,
-            mode: ScanMode::Delegated,
-            order: Vec::new(),
-            alignment: AlignmentPlan::try_new(contract, &scan.schema())?,
-            files: None,
-            bytes: None,
-            rows: None,
-        };
-        Ok((Arc::new(scan), facts))
+    match StoredScan::try_new(open)? {
+        StoredScan::Direct(scan) => {
+            let facts = ScanFacts {
+                pin,
+                location,
+                mode: ScanMode::Direct,
+                order: scan
+                    .order()
+                    .map(|claim| claim.keys().to_vec())
+                    .unwrap_or_default(),
+                alignment: AlignmentPlan::try_new(contract, &scan.schema())?,
+                files: Some(scan.files()),
+                bytes: Some(scan.bytes()),
+                rows: scan.rows(),
+            };
+            Ok((Arc::new(scan), facts))
+        }
+        StoredScan::Delegated(scan) => {
+            let facts = ScanFacts {
+                pin,
+                location,
+                mode: ScanMode::Delegated,
+                order: Vec::new(),
+                alignment: AlignmentPlan::try_new(contract, &scan.schema())?,
+                files: None,
+                bytes: None,
+                rows: None,
+            };
+            Ok((Arc::new(scan), facts))
+        }
     }
 }
 

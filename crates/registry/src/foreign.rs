@@ -17,6 +17,7 @@ use datafusion::physical_plan::{
     SendableRecordBatchStream,
 };
 use deltalake_core::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
+use deltalake_core::kernel::transaction::PROTOCOL;
 
 use crate::{Error, OpenTable, guard};
 
@@ -42,12 +43,19 @@ impl fmt::Debug for ForeignScan {
 impl ForeignScan {
     /// Wraps the snapshot of an opened table.
     ///
-    /// **Errors**: [`Error::Delta`], [`Error::Engine`] when the runtime cannot read the table's protocol.
+    /// **Errors**: [`Error::Unsupported`] when the runtime cannot read the table's protocol, [`Error::Delta`],
+    /// [`Error::Engine`].
     pub fn try_new(open: &OpenTable) -> Result<Self, Error> {
         let snapshot = open
             .table()
             .snapshot()
             .map_err(Error::delta("reading a schema"))?;
+        PROTOCOL
+            .can_read_from_protocol(snapshot.protocol())
+            .map_err(|error| Error::Unsupported {
+                location: open.location().to_string(),
+                reason: error.to_string(),
+            })?;
         // Text as text and partition columns as plain columns: the declared schema, not an encoding of it.
         let mut config = DeltaScanConfig::new().with_wrap_partition_values(false);
         config.schema_force_view_types = false;

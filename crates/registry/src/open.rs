@@ -5,6 +5,7 @@ use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use ossature_delta_policy::maps_columns;
 use ossature_schema_spec::{DatasetName, PinIdentity, TablePin, Version};
 
+use crate::paths::check_spellings;
 use crate::{CommitFacts, Error, TableLocation};
 
 /// A table, loaded at a version.
@@ -63,7 +64,8 @@ impl OpenTable {
 /// here, and is part of the result.
 ///
 /// **Errors**: [`Error::NoTable`], [`Error::NoVersion`], [`Error::WrongVersion`] should the runtime load another
-/// version than the one asked for (its table providers do), [`Error::Delta`].
+/// version than the one asked for (its table providers do); [`Error::InvalidLog`], [`Error::Unsupported`],
+/// [`Error::AmbiguousPath`], [`Error::Delta`].
 pub async fn open_table(
     location: &TableLocation,
     version: Option<Version>,
@@ -78,6 +80,7 @@ pub async fn open_table(
         Ok(table) => table,
         Err(error) => return Err(why_not(location, builder(), version, error).await),
     };
+    check_spellings(location, &table).await?;
     let snapshot = table.snapshot().map_err(Error::delta("loading a table"))?;
     let found = Version::new(snapshot.version());
     if let Some(wanted) = version.filter(|wanted| *wanted != found) {
@@ -142,6 +145,36 @@ async fn why_not(
             wanted: wanted.number(),
             newest,
         },
-        _ => Error::delta("loading a table")(error),
+        _ => log_error(location, error),
+    }
+}
+
+/// What is wrong with a log that was found and could not be loaded.
+fn log_error(location: &TableLocation, error: DeltaTableError) -> Error {
+    use buoyant_kernel::Error as Kernel;
+    let mut kernel = match &error {
+        DeltaTableError::KernelError(kernel) => kernel,
+        _ => return Error::delta("loading a table")(error),
+    };
+    while let Kernel::Backtraced { source, .. } = kernel {
+        kernel = source;
+    }
+    match kernel {
+        Kernel::Unsupported(reason) | Kernel::MaxCatalogVersion(reason) => Error::Unsupported {
+            location: location.to_string(),
+            reason: reason.clone(),
+        },
+        Kernel::IOError(_)
+        | Kernel::ObjectStore(_)
+        | Kernel::ObjectStorePath(_)
+        | Kernel::Reqwest(_)
+        | Kernel::FileNotFound(_)
+        | Kernel::JoinFailure(_)
+        | Kernel::InternalError(_)
+        | Kernel::Cancelled => Error::delta("loading a table")(error),
+        _ => Error::InvalidLog {
+            location: location.to_string(),
+            source: Box::new(error),
+        },
     }
 }
