@@ -1,6 +1,7 @@
 //! End-to-end tests: one binary, a module per promise.
 
 mod builds;
+mod features;
 mod fingerprints;
 mod golden_tables;
 mod goldens;
