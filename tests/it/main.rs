@@ -3,6 +3,7 @@
 mod builds;
 mod features;
 mod fingerprints;
+mod foreign_tables;
 mod golden_tables;
 mod goldens;
 mod guards;
