@@ -7,5 +7,6 @@ mod foreign_tables;
 mod golden_tables;
 mod goldens;
 mod guards;
+mod modes;
 mod ordered_plans;
 mod writer;

@@ -10,8 +10,8 @@ use arrow_array::{
 };
 use ossature_registry::{COMMIT_KEY_PREFIX, Catalog, SessionSpec, open_dataset, open_table};
 use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec};
-use ossature_tests::{Failure, TemporaryLake, files_below, request, rows, things, write};
-use ossature_write_pipeline::{EncodePool, Error, TableWriter, TransactionId, WriteMode};
+use ossature_tests::{Failure, TemporaryLake, code_of, files_below, request, rows, things, write};
+use ossature_write_pipeline::{EncodePool, TableWriter, TransactionId, WriteFailure, WriteMode};
 use serde_json::{Value, json};
 
 /// The data files of a table: their paths below its folder, and their bytes.
@@ -102,8 +102,7 @@ async fn rows_that_break_the_contract_leave_the_table_as_it_was() -> Result<(), 
     ];
     for (batch, want) in bad {
         let error = write(request()?, 1, [batch]).await.err();
-        let error = error.and_then(|error| error.downcast::<Error>().ok());
-        assert_eq!(error.map(|error| error.code()), Some(want));
+        assert_eq!(error.as_ref().and_then(code_of), Some(want));
     }
     let now = open_table(&lake.location("cpg.things")?, None).await?;
     assert_eq!(now.version(), first.version);
@@ -121,7 +120,10 @@ async fn a_stale_writer_does_not_hide_what_came_between() -> Result<(), Failure>
     stale.push(&rows(0..10)?).await?;
     write(request()?, 1, [rows(0..60)?]).await?;
     let lost = stale.finish().await.err();
-    assert_eq!(lost.as_ref().map(Error::code), Some("commit_conflict"));
+    let lost = lost.as_deref();
+    assert_eq!(lost.map(WriteFailure::code), Some("commit_conflict"));
+    // Its file is there, and no version has it.
+    assert_eq!(lost.map(|failure| failure.orphans.len()), Some(1));
     assert!(lost.is_some_and(|error| error.is_retryable()));
     Ok(())
 }
@@ -143,7 +145,30 @@ async fn an_earlier_run_does_not_replace_a_later_one() -> Result<(), Failure> {
     // Before it has computed a row.
     let earlier = TableWriter::open(numbered(1)?, EncodePool::new(NonZeroUsize::MIN)).await;
     assert_eq!(earlier.err().map(|error| error.code()), Some("superseded"));
-    write(numbered(2)?, 1, [rows(0..60)?]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_transaction_happens_once() -> Result<(), Failure> {
+    for mode in [WriteMode::Append, WriteMode::Overwrite] {
+        let lake = TemporaryLake::try_new()?;
+        let contract = things("cpg.things")?;
+        let numbered = |number| -> Result<_, Failure> {
+            let mut request = request(&lake.lake, &contract, 100, mode.clone())?;
+            let application = "test/cpg.things".to_owned();
+            request.provenance.transaction = Some(TransactionId {
+                application,
+                number,
+            });
+            Ok(request)
+        };
+        let first = write(numbered(1)?, 1, [rows(0..50)?]).await?;
+        let again = write(numbered(1)?, 1, [rows(0..50)?]).await?;
+        assert_eq!(again.version, first.version);
+        assert_eq!((again.rows, again.content), (50, first.content));
+        let next = write(numbered(2)?, 1, [rows(50..60)?]).await?;
+        assert_eq!(next.version.number(), first.version.number() + 1);
+    }
     Ok(())
 }
 
@@ -158,8 +183,10 @@ async fn callers_cannot_set_the_writers_commit_keys() -> Result<(), Failure> {
         .metadata
         .insert(key, serde_json::json!("forged"));
     let error = write(request, 1, [rows(0..10)?]).await.err();
-    let error = error.and_then(|error| error.downcast::<Error>().ok());
-    assert_eq!(error.map(|error| error.code()), Some("reserved_commit_key"));
+    assert_eq!(
+        error.as_ref().and_then(code_of),
+        Some("reserved_commit_key")
+    );
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use ossature_delta_policy::{PolicyOverrides, TablePolicy, resolve};
 use ossature_registry::{Lake, TableLocation};
 use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetName, DatasetSpec};
 use ossature_write_pipeline::{
-    EncodePool, Provenance, TableWriter, WriteMode, WriteOutcome, WriteRequest,
+    EncodePool, Error, Provenance, TableWriter, WriteFailure, WriteMode, WriteOutcome, WriteRequest,
 };
 use tempfile::TempDir;
 
@@ -127,6 +127,12 @@ pub async fn write(
         writer.push(&batch).await?;
     }
     Ok(writer.finish().await?)
+}
+
+/// The code of a write's error.
+pub fn code_of(failure: &Failure) -> Option<&'static str> {
+    let error = failure.downcast_ref::<Error>().map(Error::code);
+    error.or_else(|| Some(failure.downcast_ref::<Box<WriteFailure>>()?.code()))
 }
 
 /// Writes batches with delta-rs, one commit for each.

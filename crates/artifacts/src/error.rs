@@ -120,3 +120,10 @@ impl Error {
         }
     }
 }
+
+impl From<Box<ossature_write_pipeline::WriteFailure>> for Error {
+    /// The reason alone: what an append of artifacts left behind is of no table that a run publishes.
+    fn from(failure: Box<ossature_write_pipeline::WriteFailure>) -> Self {
+        Self::Write(failure.into())
+    }
+}

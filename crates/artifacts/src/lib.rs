@@ -67,7 +67,6 @@ mod envelope;
 mod error;
 mod ledger;
 mod payload;
-mod redaction;
 mod rejection;
 mod run_artifacts;
 mod schema;

@@ -134,7 +134,7 @@ impl RunArtifacts {
         if rows.num_rows() > 0 {
             let mut writer = table.writer(lake, &self.run_id, at_unix_ms).await?;
             writer.push(rows).await?;
-            writer.finish().await?;
+            Box::pin(writer.finish()).await?;
         }
         Ok(())
     }

@@ -321,7 +321,7 @@ fn long_text_layout(columns: &[ColumnSpec]) -> Result<ParquetSpec, Error> {
     let layout = ColumnLayout {
         encoding: Some(Encoding::Plain),
         statistics: Some(PageStatistics::None),
-        bloom_filter: None,
+        ..ColumnLayout::default()
     };
     let columns = columns.iter().map(ColumnSpec::name);
     let columns = columns.filter(|name| long.contains(name));

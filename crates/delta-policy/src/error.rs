@@ -4,7 +4,7 @@ use std::fmt;
 
 use ossature_schema_spec::{Change, ColumnName, ColumnType, DatasetName};
 
-use crate::{DeltaFeature, FEATURES};
+use crate::{DeltaFeature, DropReason, FEATURES, SchemaMode};
 
 /// Why a policy, or what it was applied to, is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +23,83 @@ pub enum Error {
         dataset: DatasetName,
         /// The column that is missing.
         column: ColumnName,
+    },
+    /// Explicit statistics on a column that cannot have them.
+    #[error("`{dataset}` asks for statistics on column `{column}`, which gets none: {}", reason.explain())]
+    StatisticsRefused {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The column.
+        column: ColumnName,
+        /// Why it gets none.
+        reason: DropReason,
+    },
+    /// A name in a list of statistics columns that is a field inside a column.
+    #[error(
+        "statistics of `{found}` are refused: they are kept of whole columns, not of fields inside of columns"
+    )]
+    NestedStatistics {
+        /// The name that was given.
+        found: String,
+    },
+    /// A number of rows that no file can hold.
+    #[error("rows_per_file_max is {rows}, wanted 1 to 2147483648")]
+    RowsOutOfRange {
+        /// The rows that were given.
+        rows: u64,
+    },
+    /// A number of small files that is none at all, or that nobody waits for.
+    #[error("compaction above {small_files_max} small files is out of range, wanted 1 to 100000")]
+    CompactionOutOfRange {
+        /// The files that were given.
+        small_files_max: u32,
+    },
+    /// A clustering beside an order.
+    #[error(
+        "`{dataset}` has a declared order and is to be clustered: rows have one layout, not two"
+    )]
+    ClusterWithOrder {
+        /// The dataset.
+        dataset: DatasetName,
+    },
+    /// A column that rows cannot be clustered by.
+    #[error("`{dataset}` cannot be clustered by column `{column}`: {reason}")]
+    ClusterColumn {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The column.
+        column: ColumnName,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A clustering by one column, or by more than have an effect.
+    #[error("`{dataset}` is to be clustered by {found} columns, wanted 2 to 8")]
+    ClusterCount {
+        /// The dataset.
+        dataset: DatasetName,
+        /// How many columns were given.
+        found: usize,
+    },
+    /// A constraint that is not admissible.
+    #[error("constraint `{name}` is refused: {reason}")]
+    ConstraintInvalid {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A constraint that is kept in the table, and that the policy does not have like that.
+    #[error(
+        "the table keeps constraint `{name}` (`{found}`), which the policy {}",
+        wanted.as_ref().map_or("does not have".to_owned(), |wanted| format!("has as `{wanted}`"))
+    )]
+    ConstraintPersisted {
+        /// Its name.
+        name: String,
+        /// Its expression in the table.
+        found: String,
+        /// Its expression in the policy, if that persists it.
+        wanted: Option<String>,
     },
     /// A feature that no policy may ask for.
     #[error("table feature `{feature}` is refused: {reason}")]
@@ -47,6 +124,35 @@ pub enum Error {
         feature: DeltaFeature,
         /// The feature that is wanted too, or active in the table.
         other: DeltaFeature,
+    },
+    /// A feature that an existing table cannot get.
+    #[error("table feature `{feature}` cannot be enabled on an existing table: {reason}")]
+    CannotEnableOnExisting {
+        /// The feature.
+        feature: DeltaFeature,
+        /// Why.
+        reason: String,
+    },
+    /// A feature that the table has, that the policy does not want, and that stays.
+    #[error("table feature `{feature}` cannot be disabled safely once enabled: {reason}")]
+    CannotDisable {
+        /// The feature.
+        feature: DeltaFeature,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A feature that raises the protocol further than is allowed.
+    #[error(
+        "table feature `{feature}` needs a protocol of listed features (reader {reader}, writer {writer}), which is not \
+         allowed"
+    )]
+    ProtocolUpgrade {
+        /// The feature.
+        feature: DeltaFeature,
+        /// The reader version that the table would have.
+        reader: u32,
+        /// The writer version that the table would have.
+        writer: u32,
     },
     /// A table that the runtime does not write.
     #[error("the table cannot be changed: {problem}")]
@@ -104,13 +210,28 @@ pub enum Error {
         /// Why.
         reason: &'static str,
     },
+    /// A column that has no layout, or that is given two.
+    #[error("layout of `{dataset}`: column `{column}` is refused: {reason}")]
+    LayoutColumn {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The column.
+        column: ColumnName,
+        /// Why.
+        reason: &'static str,
+    },
     /// A number in a layout that is out of range.
-    #[error("layout of `{dataset}`: {setting} is {found}, wanted {wanted}")]
+    #[error(
+        "layout of `{dataset}`: {setting}{} is {found}, wanted {wanted}",
+        column.as_ref().map_or(String::new(), |column| format!(" of column `{column}`"))
+    )]
     LayoutOutOfRange {
         /// The dataset.
         dataset: DatasetName,
+        /// The column, where the number is about one.
+        column: Option<ColumnName>,
         /// The setting.
-        setting: String,
+        setting: &'static str,
         /// The number that was given.
         found: u64,
         /// The numbers that are valid.
@@ -139,10 +260,38 @@ pub enum Error {
         /// The dataset.
         dataset: DatasetName,
         /// The schema mode.
-        mode: &'static str,
+        mode: SchemaMode,
         /// The column, what was wanted and what was found.
         change: Box<Change>,
     },
+    /// A column is declared wider than it is in the table.
+    #[error(
+        "`{dataset}` declares a wider type than its table has ({change}), and the runtime does not read tables with table \
+         feature `typeWidening`"
+    )]
+    SchemaWidens {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The column, what was wanted and what was found.
+        change: Box<Change>,
+    },
+    /// A table is partitioned by other columns than its declaration says.
+    #[error(
+        "`{dataset}` is partitioned by [{wanted}] and its table by [{found}], which schema mode `{mode}` does not settle"
+    )]
+    PartitionDiffers {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The schema mode.
+        mode: SchemaMode,
+        /// The declared columns.
+        wanted: String,
+        /// The columns found.
+        found: String,
+    },
+    /// Columns are to be replaced by a write that keeps rows.
+    #[error("schema mode `replace` is refused: the write does not replace every row")]
+    ReplaceNeedsOverwrite,
 }
 
 impl Error {
@@ -151,9 +300,21 @@ impl Error {
         match self {
             Self::NoStatisticsColumns { .. } => "no_statistics_columns",
             Self::UnknownStatisticsColumn { .. } => "unknown_statistics_column",
+            Self::StatisticsRefused { .. } => "statistics_refused",
+            Self::NestedStatistics { .. } => "nested_statistics",
+            Self::RowsOutOfRange { .. } => "rows_out_of_range",
+            Self::CompactionOutOfRange { .. } => "compaction_out_of_range",
+            Self::ClusterWithOrder { .. } => "cluster_with_order",
+            Self::ClusterColumn { .. } => "cluster_column",
+            Self::ClusterCount { .. } => "cluster_count",
+            Self::ConstraintInvalid { .. } => "constraint_invalid",
+            Self::ConstraintPersisted { .. } => "constraint_persisted",
             Self::FeatureRefused { .. } => "feature_refused",
             Self::FeatureFollows { .. } => "feature_follows",
             Self::FeatureConflict { .. } => "feature_conflict",
+            Self::CannotEnableOnExisting { .. } => "cannot_enable_on_existing",
+            Self::CannotDisable { .. } => "cannot_disable",
+            Self::ProtocolUpgrade { .. } => "protocol_upgrade",
             Self::TableNotWritable { .. } => "table_not_writable",
             Self::PropertyHasField { .. } => "property_has_field",
             Self::PropertyRefused { .. } => "property_refused",
@@ -161,11 +322,15 @@ impl Error {
             Self::PropertyValue { .. } => "property_value",
             Self::RetentionOutOfRange { .. } => "retention_out_of_range",
             Self::LayoutMismatch { .. } => "layout_mismatch",
+            Self::LayoutColumn { .. } => "layout_column",
             Self::LayoutOutOfRange { .. } => "layout_out_of_range",
             Self::UnknownFeature { .. } => "unknown_feature",
             Self::InvalidColumnName(_) => "invalid_column_name",
             Self::SetAndCleared { .. } => "set_and_cleared",
             Self::SchemaDiffers { .. } => "schema_differs",
+            Self::SchemaWidens { .. } => "schema_widens",
+            Self::PartitionDiffers { .. } => "partition_differs",
+            Self::ReplaceNeedsOverwrite => "replace_needs_overwrite",
         }
     }
 
@@ -175,6 +340,37 @@ impl Error {
             Self::NoStatisticsColumns { .. } => {
                 Some("name a column, or switch statistics off".to_owned())
             }
+            Self::StatisticsRefused { .. } => {
+                Some("leave it out, or say `strict = false`".to_owned())
+            }
+            Self::ClusterWithOrder { .. } => {
+                Some("leave the clustering out, or declare no order".to_owned())
+            }
+            Self::ClusterCount { found: 0 | 1, .. } => {
+                Some("declare an order by that column instead".to_owned())
+            }
+            Self::ClusterCount { .. } => {
+                Some("keep those that queries filter by most".to_owned())
+            }
+            Self::ConstraintPersisted { .. } => Some(
+                "constraints are dropped one by one: declare it as it is, or drop it in the table first"
+                    .to_owned(),
+            ),
+            Self::CannotEnableOnExisting { .. } => {
+                Some("write to a new table, or leave it out".to_owned())
+            }
+            Self::CannotDisable {
+                feature: DeltaFeature::ColumnMapping,
+                ..
+            } => Some("say `column_mapping` as the table has it, or write to a new table".to_owned()),
+            Self::CannotDisable { feature, .. } => Some(format!(
+                "name `{feature}` in `features`, or write to a new table"
+            )),
+            Self::ProtocolUpgrade { .. } => Some(
+                "set `allow_protocol_upgrade`; readers and writers that do not know lists of features no longer open the \
+                 table then"
+                    .to_owned(),
+            ),
             Self::FeatureFollows { .. } => Some("leave it out of `features`".to_owned()),
             Self::PropertyHasField { field, .. } => Some(format!("set {field} instead")),
             Self::FeatureConflict { feature, other } => {
@@ -189,8 +385,15 @@ impl Error {
             Self::InvalidColumnName(source) => source.hint(),
             Self::SetAndCleared { .. } => Some("do one of the two".to_owned()),
             Self::PropertyUnknown { .. } => Some("check the spelling, or leave it out".to_owned()),
-            Self::SchemaDiffers { .. } => {
-                Some("rebuild the table, or declare the columns as they are".to_owned())
+            Self::SchemaDiffers { .. } | Self::PartitionDiffers { .. } => {
+                Some("rebuild the table under schema mode `replace`, or declare it as it is".to_owned())
+            }
+            Self::SchemaWidens { .. } => Some(
+                "rebuild the table under schema mode `replace`, or declare the narrow type: it widens where it is opened"
+                    .to_owned(),
+            ),
+            Self::ReplaceNeedsOverwrite => {
+                Some("overwrite the whole table, or choose `additive`".to_owned())
             }
             _ => None,
         }
@@ -223,6 +426,11 @@ impl Errors {
         } else {
             Err(Self(found))
         }
+    }
+
+    /// All of these, at least one.
+    pub(crate) fn all(found: Vec<Error>) -> Self {
+        Self(found)
     }
 
     /// The errors, in the order of the policy's fields.
@@ -267,4 +475,4 @@ impl fmt::Display for Errors {
 
 impl std::error::Error for Errors {}
 
-const _: () = assert!(size_of::<Error>() <= 96);
+const _: () = assert!(size_of::<Error>() <= 104);

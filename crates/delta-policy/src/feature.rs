@@ -131,8 +131,8 @@ pub enum Support {
 pub enum Enablement {
     /// In the commit that creates the table, or in one commit later.
     AtCreation,
-    /// Only in a commit after the one that creates the table.
-    AfterCreation,
+    /// Only in the commit that creates the table; why not later.
+    OnlyAtCreation(&'static str),
     /// Never; the reason.
     Refused(&'static str),
 }
@@ -178,6 +178,8 @@ pub struct FeatureSpec {
     pub support: Support,
     /// When it enters a table.
     pub enablement: Enablement,
+    /// Why it cannot be switched off again, if that is so.
+    pub permanent: Option<&'static str>,
     /// What is worth knowing about it.
     pub doc: &'static str,
 }
@@ -197,6 +199,7 @@ const LOCKING: FeatureSpec = FeatureSpec {
     conflicts: &[],
     support: Support::ReadOnly,
     enablement: Enablement::Refused(LOCKED_OUT),
+    permanent: None,
     doc: "",
 };
 
@@ -279,10 +282,8 @@ pub const FEATURES: &[FeatureSpec] = &[
         feature: DeltaFeature::CheckConstraints,
         name: "checkConstraints",
         legacy: Some(versions(1, 3)),
-        enablement: Enablement::Refused(
-            "the deterministic writer evaluates no constraint; declare columns as required and check the rest in a view",
-        ),
-        doc: "The runtime enforces them in its own writer, and not in `INSERT INTO`.",
+        doc: "Follows from constraints that are persisted. The runtime enforces them in its own writer, and not in \
+              `INSERT INTO`.",
         ..WRITER
     },
     FeatureSpec {
@@ -309,10 +310,12 @@ pub const FEATURES: &[FeatureSpec] = &[
             off: "none",
         }),
         conflicts: &[DeltaFeature::ChangeDataFeed],
-        enablement: Enablement::Refused(
-            "the change feed, compaction and added columns do not work on mapped tables, and column names need no mapping",
+        enablement: Enablement::OnlyAtCreation(
+            "its files and its schema know no other names than those that readers see",
         ),
-        doc: "The runtime maps columns only when it creates the table.",
+        permanent: Some("its files have columns under names that readers do not know"),
+        doc: "Follows from the policy's column mapping. The runtime's compaction, change feed and added columns refuse \
+              mapped tables.",
         ..BOTH
     },
     FeatureSpec {
@@ -443,9 +446,11 @@ pub const FEATURES: &[FeatureSpec] = &[
             on: "v2",
             off: "classic",
         }),
-        enablement: Enablement::AfterCreation,
-        doc: "Its property in a create, or before the feature is listed, makes the runtime list the feature for readers \
-              only, on which it panics.",
+        permanent: Some(
+            "its checkpoints stay in the log, and readers that do not know them would still meet them",
+        ),
+        doc: "Handed to the runtime's own create, its property makes the runtime list the feature for readers only, on \
+              which it panics: the protocol has to be said in full, in the same commit.",
         ..BOTH
     },
     FeatureSpec {
@@ -491,10 +496,10 @@ const _: () = {
     while at < FEATURES.len() {
         let row = &FEATURES[at];
         assert!(row.feature as usize == at);
-        assert!(
-            matches!(row.support, Support::Writable)
-                || matches!(row.enablement, Enablement::Refused(_))
-        );
+        let is_refused = matches!(row.enablement, Enablement::Refused(_));
+        assert!(matches!(row.support, Support::Writable) || is_refused);
+        // Nothing would be planned for what it needs.
+        assert!(row.requires.is_empty() || is_refused);
         at += 1;
     }
 };

@@ -8,10 +8,11 @@
 //! | which value won, and who set it? | [`resolve`], [`Decided`], [`Source`], [`DEFAULTS`] |
 //! | which columns get statistics, and why do the others not? | [`StatsDecision`], [`DropReason`] |
 //! | what is a table feature, and may a policy ask for it? | [`DeltaFeature`], [`FEATURES`] |
-//! | which commits bring the features into a table? | [`plan_features`] |
+//! | what brings the features into a table, in one commit? | [`plan_features`] |
+//! | what does an existing table lack, all in all? | [`plan_change`] |
 //! | can this runtime read and write that table? | [`gate`] |
 //! | what becomes of it in `delta.*` properties? | [`render_properties`], [`plan_properties`] |
-//! | may this table be written under that declaration? | [`plan_schema`] |
+//! | may this table be written under that declaration? | [`plan_schema`], [`check_schema_mode`] |
 //! | how is every column encoded? | [`resolve_layout`] |
 //!
 //! Knows: policies, the Delta protocol's features and properties, what the linked runtime does with them. Does not
@@ -40,11 +41,13 @@
 //! assert_eq!(properties["delta.dataSkippingStatsColumns"], "node_id");
 //! assert_eq!(properties["delta.enableChangeDataFeed"], "true");
 //!
-//! let plan = plan_features(None, &policy.wanted_features())?;
-//! assert_eq!(plan.after_creation, None);
+//! let plan = plan_features(None, &policy.feature_request())?;
+//! assert_eq!(plan.report.protocol_after.to_string(), "reader 1, writer 4");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod cluster;
+mod constraint;
 mod error;
 mod evolution;
 mod feature;
@@ -59,18 +62,28 @@ mod resolve;
 mod sample;
 mod spelling;
 mod statistics;
+mod warning;
 
 pub use error::{Error, Errors};
-pub use evolution::{SchemaPlan, plan_schema};
+pub use evolution::{SchemaPlan, check_schema_mode, plan_schema};
 pub use feature::{
     DeltaFeature, Enablement, EnablingProperty, FEATURES, FeatureSpec, LegacyVersions, Side,
     Support,
 };
 pub use layout::{LayoutReason, LeafLayout, ParquetLayout, resolve_layout};
-pub use overrides::{Decided, Override, PolicyOverrides, Source};
-pub use plan::{FeatureChange, FeaturePlan, TableState, plan_features};
-pub use policy::{DEFAULTS, Defaults, Retention, SchemaMode, StatsPolicy, TablePolicy};
+pub use overrides::{
+    ColumnOverrides, Decided, Override, ParquetOverrides, PolicyOverrides, Source,
+};
+pub use plan::{
+    EnablementReport, FeatureChange, FeaturePlan, FeatureRequest, TableChange, TableState,
+    plan_change, plan_features,
+};
+pub use policy::{
+    ColumnMapping, Compaction, DEFAULTS, Defaults, Retention, SchemaMode, StatsPolicy, TablePolicy,
+    Vacuum,
+};
 pub use properties::{PropertyChange, maps_columns, plan_properties, render_properties};
 pub use protocol::{FeatureGate, Protocol, ProtocolProblem, ProtocolReport, ProtocolSupport, gate};
 pub use resolve::{ResolvedPolicy, resolve};
 pub use statistics::{DropReason, Dropped, StatsDecision};
+pub use warning::Warning;

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroU64};
 
+use ossature_schema_spec::{BloomFilter, Codec, ColumnName, Encoding, PageStatistics};
 use serde::Deserialize;
 
 use crate::spelling::PolicyTable;
-use crate::{DeltaFeature, Retention, SchemaMode, StatsPolicy};
+use crate::{ColumnMapping, Compaction, DeltaFeature, Retention, SchemaMode, StatsPolicy, Vacuum};
 
 /// What one place says about one field.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Override<T> {
     /// Nothing: the next place decides.
     #[default]
@@ -19,6 +20,17 @@ pub enum Override<T> {
     Clear,
     /// This value.
     Set(T),
+}
+
+impl<T> Override<T> {
+    /// What the same place says about a part of the value.
+    pub(crate) fn part<U>(&self, part: impl FnOnce(&T) -> Override<U>) -> Override<U> {
+        match self {
+            Self::Inherit => Override::Inherit,
+            Self::Clear => Override::Clear,
+            Self::Set(value) => part(value),
+        }
+    }
 }
 
 /// Who decided a value, the strongest first.
@@ -147,11 +159,75 @@ pub struct PolicyOverrides {
     pub deleted_file_retention: Override<Retention>,
     /// Other table properties, all of them: not in addition to those of the next place.
     pub properties: Override<BTreeMap<String, String>>,
+    /// How files are encoded, field by field: what is left open here, the next place decides.
+    pub parquet: Override<ParquetOverrides>,
+    /// The columns that rows are clustered by.
+    pub cluster_by: Override<Vec<ColumnName>>,
+    /// The expressions that every row satisfies, all of them: not in addition to those of the next place.
+    pub constraints: Override<BTreeMap<String, String>>,
+    /// Whether the constraints are kept in the table.
+    pub persist_constraints: Override<bool>,
+    /// Under which names files keep the columns.
+    pub column_mapping: Override<ColumnMapping>,
+    /// Whether features may shut readers and writers out that do not know lists of features.
+    pub allow_protocol_upgrade: Override<bool>,
+    /// When small files are put together.
+    pub compaction: Override<Compaction>,
+    /// When files are deleted that no kept version uses.
+    pub vacuum: Override<Vacuum>,
 }
 
 impl PolicyOverrides {
     /// Overrides nothing.
     pub fn none() -> Self {
         Self::default()
+    }
+}
+
+/// What a request or a location says about the encoding of files; says nothing unless told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ParquetOverrides {
+    /// Compression of every page.
+    pub codec: Override<Codec>,
+    /// Rows in a row group, at the most.
+    pub row_group_rows_max: Override<u32>,
+    /// Rows in a page, at the most.
+    pub page_rows_max: Override<u32>,
+    /// The statistics inside files, of every column that says nothing else and whose type can have them.
+    pub statistics: Override<PageStatistics>,
+    /// What is particular to single columns.
+    pub columns: BTreeMap<ColumnName, ColumnOverrides>,
+}
+
+/// What a request or a location says about the encoding of one column; says nothing unless told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ColumnOverrides {
+    /// The encoding.
+    pub encoding: Override<Encoding>,
+    /// Whether a dictionary is tried, where the encoding is left to the type.
+    pub dictionary: Override<bool>,
+    /// The statistics inside files.
+    pub statistics: Override<PageStatistics>,
+    /// A bloom filter.
+    pub bloom_filter: Override<BloomFilter>,
+}
+
+impl ParquetOverrides {
+    /// Whether it says anything.
+    pub(crate) fn is_silent(&self) -> bool {
+        let Self {
+            codec,
+            row_group_rows_max,
+            page_rows_max,
+            statistics,
+            columns,
+        } = self;
+        *codec == Override::Inherit
+            && *row_group_rows_max == Override::Inherit
+            && *page_rows_max == Override::Inherit
+            && *statistics == Override::Inherit
+            && columns
+                .values()
+                .all(|column| *column == ColumnOverrides::default())
     }
 }

@@ -13,10 +13,12 @@ use crate::{DeltaFeature, Error};
 pub enum StatsPolicy {
     /// None; files still tell how many rows they hold.
     Off,
-    /// These, however many.
+    /// These, however many. One that cannot have them is an error.
     Explicit(Vec<ColumnName>),
-    /// Those that filters and joins are likely to use: partition columns, then the order, the key, and the columns that
-    /// the views downstream filter and join by.
+    /// These, however many, as far as they can have them; the others are recorded with the reason.
+    ExplicitLenient(Vec<ColumnName>),
+    /// Those that filters and joins are likely to use: partition columns, then the clustering or the order, the key, and
+    /// the columns that the views downstream filter and join by.
     Auto {
         /// How many columns at the most.
         columns_max: u32,
@@ -31,6 +33,10 @@ impl fmt::Display for StatsPolicy {
                 f.write_str("explicit")?;
                 columns.iter().try_for_each(|column| write!(f, " {column}"))
             }
+            Self::ExplicitLenient(columns) => {
+                f.write_str("explicit, not strict")?;
+                columns.iter().try_for_each(|column| write!(f, " {column}"))
+            }
             Self::Auto { columns_max } => write!(f, "auto, at most {columns_max}"),
         }
     }
@@ -43,14 +49,20 @@ pub enum SchemaMode {
     Strict,
     /// Columns that may be null are added; old rows have null there.
     Additive,
+    /// Any way, by a write that replaces every row.
+    Replace,
 }
 
 impl SchemaMode {
+    /// Every mode, the strictest first.
+    pub const ALL: [Self; 3] = [Self::Strict, Self::Additive, Self::Replace];
+
     /// The name in policies and artifacts.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Strict => "strict",
             Self::Additive => "additive",
+            Self::Replace => "replace",
         }
     }
 }
@@ -58,6 +70,79 @@ impl SchemaMode {
 impl fmt::Display for SchemaMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// Under which names files keep the columns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ColumnMapping {
+    /// Under their own names, which every reader knows.
+    #[default]
+    None,
+    /// Under generated names, which the schema maps.
+    Name,
+    /// Under generated names, found by the number of the field.
+    Id,
+}
+
+impl ColumnMapping {
+    /// Every mapping.
+    pub const ALL: [Self; 3] = [Self::None, Self::Name, Self::Id];
+
+    /// The name in policies, artifacts and table properties.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Name => "name",
+            Self::Id => "id",
+        }
+    }
+}
+
+impl fmt::Display for ColumnMapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// When the small files of a table are put together.
+///
+/// A file is small when it holds fewer than half of the rows that a file may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Compaction {
+    /// Never.
+    Off,
+    /// When there are too many.
+    Auto {
+        /// How many small files there may be, 1 to 100,000.
+        small_files_max: u32,
+    },
+}
+
+impl fmt::Display for Compaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::Auto { small_files_max } => write!(f, "above {small_files_max} small files"),
+        }
+    }
+}
+
+/// When files that no kept version uses are deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Vacuum {
+    /// Never.
+    Off,
+    /// So long after the last version that used them.
+    After(Retention),
+}
+
+impl fmt::Display for Vacuum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::After(retention) => write!(f, "after {} days", retention.days()),
+        }
     }
 }
 
@@ -116,6 +201,16 @@ pub struct Defaults {
     pub deleted_file_retention: Retention,
     /// No change feed.
     pub change_feed: bool,
+    /// Constraints are evaluated by the writer and not kept in the table, which would raise the writer version to 3.
+    pub persist_constraints: bool,
+    /// Columns have one name.
+    pub column_mapping: ColumnMapping,
+    /// Not allowed.
+    pub allow_protocol_upgrade: bool,
+    /// Above eight small files.
+    pub compaction: Compaction,
+    /// Never: published runs pin versions.
+    pub vacuum: Vacuum,
 }
 
 /// The values that hold where nobody decided anything.
@@ -127,9 +222,15 @@ pub const DEFAULTS: Defaults = Defaults {
     log_retention: Retention::UNTIL_MAINTENANCE,
     deleted_file_retention: Retention::UNTIL_MAINTENANCE,
     change_feed: false,
+    persist_constraints: false,
+    column_mapping: ColumnMapping::None,
+    allow_protocol_upgrade: false,
+    compaction: Compaction::Auto { small_files_max: 8 },
+    vacuum: Vacuum::Off,
 };
 
-/// What a dataset wants of its table. What it leaves out is as [`DEFAULTS`] says.
+/// What a dataset wants of its table. What it leaves out is as [`DEFAULTS`] says. How files are encoded is part of the
+/// dataset itself: [`DatasetSpec::parquet`](ossature_schema_spec::DatasetSpec::parquet).
 ///
 /// ```
 /// use ossature_delta_policy::{DeltaFeature, SchemaMode, TablePolicy};
@@ -149,6 +250,13 @@ pub struct TablePolicy {
     pub(crate) log_retention: Option<Retention>,
     pub(crate) deleted_file_retention: Option<Retention>,
     pub(crate) properties: Option<BTreeMap<String, String>>,
+    pub(crate) cluster_by: Option<Vec<ColumnName>>,
+    pub(crate) constraints: Option<BTreeMap<String, String>>,
+    pub(crate) persist_constraints: Option<bool>,
+    pub(crate) column_mapping: Option<ColumnMapping>,
+    pub(crate) allow_protocol_upgrade: Option<bool>,
+    pub(crate) compaction: Option<Compaction>,
+    pub(crate) vacuum: Option<Vacuum>,
 }
 
 impl TablePolicy {
@@ -173,7 +281,7 @@ impl TablePolicy {
         self
     }
 
-    /// Asks for table features, besides those that follow from columns and from the change feed.
+    /// Asks for table features, besides those that follow from columns and from other fields.
     #[must_use]
     pub fn features(mut self, features: impl IntoIterator<Item = DeltaFeature>) -> Self {
         self.features = Some(features.into_iter().collect());
@@ -220,6 +328,63 @@ impl TablePolicy {
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .collect(),
         );
+        self
+    }
+
+    /// Brings rows together that agree in these columns, two to eight of them, for a dataset without an order.
+    #[must_use]
+    pub fn cluster_by(mut self, columns: impl IntoIterator<Item = ColumnName>) -> Self {
+        self.cluster_by = Some(columns.into_iter().collect());
+        self
+    }
+
+    /// Lets every row satisfy these expressions of SQL, by name.
+    #[must_use]
+    pub fn constraints<'a>(
+        mut self,
+        constraints: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        self.constraints = Some(
+            constraints
+                .into_iter()
+                .map(|(name, expression)| (name.to_owned(), expression.to_owned()))
+                .collect(),
+        );
+        self
+    }
+
+    /// Keeps the constraints in the table, so that other writers evaluate them too; raises the writer version to 3.
+    #[must_use]
+    pub fn persist_constraints(mut self, is_on: bool) -> Self {
+        self.persist_constraints = Some(is_on);
+        self
+    }
+
+    /// Keeps columns under other names in files; possible only for a table that is yet to be created.
+    #[must_use]
+    pub fn column_mapping(mut self, mapping: ColumnMapping) -> Self {
+        self.column_mapping = Some(mapping);
+        self
+    }
+
+    /// Lets features in that shut readers and writers out which do not know lists of features (reader 3, writer 7).
+    #[must_use]
+    pub fn allow_protocol_upgrade(mut self, is_allowed: bool) -> Self {
+        self.allow_protocol_upgrade = Some(is_allowed);
+        self
+    }
+
+    /// Puts small files together.
+    #[must_use]
+    pub fn compaction(mut self, compaction: Compaction) -> Self {
+        self.compaction = Some(compaction);
+        self
+    }
+
+    /// Deletes files that no kept version uses.
+    #[must_use]
+    pub fn vacuum(mut self, vacuum: Vacuum) -> Self {
+        self.vacuum = Some(vacuum);
         self
     }
 }

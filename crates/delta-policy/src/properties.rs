@@ -1,7 +1,6 @@
 //! Table properties: every `delta.*` string of the project, who decides its value, and how values are written.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::BuildHasher;
+use std::collections::BTreeMap;
 
 use ossature_schema_spec::ColumnName;
 
@@ -44,10 +43,10 @@ pub(crate) mod key {
 /// assert!(maps_columns(&properties("name")) && maps_columns(&properties("id")));
 /// assert!(!maps_columns(&properties("none")) && !maps_columns(&HashMap::new()));
 /// ```
-pub fn maps_columns<S: BuildHasher>(properties: &HashMap<String, String, S>) -> bool {
+pub fn maps_columns<'a>(properties: impl IntoIterator<Item = (&'a String, &'a String)>) -> bool {
     properties
-        .get(key::COLUMN_MAPPING_MODE)
-        .is_some_and(|mode| mode != "none")
+        .into_iter()
+        .any(|(key, mode)| key == key::COLUMN_MAPPING_MODE && mode != "none")
 }
 
 /// The values of a property that policies may set by its key.
@@ -109,7 +108,7 @@ const PROPERTIES: &[(&str, Owner)] = &[
     ),
     (
         "delta.columnMapping.maxColumnId",
-        Owner::Field("`features`"),
+        Owner::Field("`column_mapping`"),
     ),
     (key::STATS_COLUMNS_COUNT, Owner::Field("`statistics`")),
     (key::STATS_COLUMNS, Owner::Field("`statistics`")),
@@ -143,9 +142,10 @@ fn owner(key: &str) -> Option<Owner> {
         return Some(Owner::Field("`features`"));
     }
     if key.starts_with(key::CONSTRAINT_PREFIX) {
-        return Some(Owner::Nobody(
-            "the deterministic writer evaluates no constraint",
-        ));
+        return Some(Owner::Field("`constraints`"));
+    }
+    if key == key::COLUMN_MAPPING_MODE {
+        return Some(Owner::Field("`column_mapping`"));
     }
     if key == key::ENABLE_CHANGE_DATA_FEED {
         return Some(Owner::Field("`change_feed`"));
@@ -186,10 +186,10 @@ pub(crate) fn check(properties: &BTreeMap<String, String>) -> impl Iterator<Item
     })
 }
 
-/// The properties of a table that is created under a policy: what its first commit's metadata holds.
+/// The properties of a table that is created under a policy: what its first commit's metadata holds, those that switch a
+/// feature on included.
 ///
-/// Those that switch a feature on are among them, except where the feature enters later
-/// ([`Enablement::AfterCreation`](crate::Enablement)); [`plan_features`](crate::plan_features) tells which.
+/// What a mapped table has besides (the highest number of a field) follows from its schema, which is not looked at here.
 ///
 /// **Determinism**: a function of its argument only, in the order of keys.
 /// **Source**: Delta protocol and the table properties that the linked runtime parses.
@@ -207,9 +207,11 @@ pub fn render_properties(policy: &ResolvedPolicy) -> BTreeMap<String, String> {
     );
     let (statistics, columns) = render_statistics(&policy.statistics.value);
     set(statistics, columns);
-    for property in policy.properties_at_creation() {
-        set(property.key, property.on.to_owned());
+    for (name, expression) in policy.persisted_constraints() {
+        let key = format!("{}{name}", key::CONSTRAINT_PREFIX);
+        set(&key, expression.clone());
     }
+    properties.extend(policy.feature_request().properties_at_creation());
     properties
 }
 
@@ -241,8 +243,8 @@ impl PropertyChange {
 
 /// Compares the properties that a table has with those that a policy gives.
 ///
-/// Features that are on and not wanted are switched off. Keys that no policy decides stay as they are. A feature that is
-/// to be on needs its protocol first or in the same commit, see [`plan_features`](crate::plan_features).
+/// Features that are on and not wanted are switched off, as far as they can be. Keys that no policy decides stay as they
+/// are. A feature that is to be on needs its protocol in the same commit, see [`plan_change`](crate::plan_change).
 pub fn plan_properties(current: &TableState, policy: &ResolvedPolicy) -> PropertyChange {
     let wanted = render_properties(policy);
     let wanted_features = policy.wanted_features();
@@ -254,6 +256,7 @@ pub fn plan_properties(current: &TableState, policy: &ResolvedPolicy) -> Propert
     let switched_off = switches()
         .filter(|(feature, _)| !wanted_features.contains(feature) && current.has_active(*feature))
         .filter(|(feature, _)| !matches!(feature.spec().enablement, Enablement::Refused(_)))
+        .filter(|(feature, _)| feature.spec().permanent.is_none())
         .map(|(_, property)| (property.key.to_owned(), property.off.to_owned()));
     let set = wanted
         .into_iter()

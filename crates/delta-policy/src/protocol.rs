@@ -112,9 +112,9 @@ pub struct ProtocolSupport {
 impl ProtocolSupport {
     /// The linked runtime, as [`FEATURES`] says.
     ///
-    /// It writes to tables whose version implies constraints or generated columns, but the deterministic writer
-    /// evaluates neither: before it writes to a table that somebody else made, look at
-    /// [`TableState::constraints`](crate::TableState::constraints) and for generation expressions in the schema.
+    /// It writes to tables whose version implies constraints or generated columns. Before a table is written that
+    /// somebody else made, [`plan_change`](crate::plan_change) refuses constraints that the policy does not have; look
+    /// for generation expressions in its schema, which nothing here computes.
     pub fn runtime() -> Self {
         Self {
             max_reader_version: LISTED_READER_VERSION,
@@ -194,6 +194,19 @@ impl ProtocolProblem {
             self,
             Self::ReaderVersionUnknown { .. } | Self::Unreadable { .. }
         )
+    }
+
+    /// The sentence under which callers of earlier pipelines know the failure, for what was required of the table.
+    pub fn gate(&self) -> Option<&'static str> {
+        match self {
+            Self::ReaderVersionTooOld { .. } => Some("Delta reader protocol gate failed."),
+            Self::WriterVersionTooOld { .. } => Some("Delta writer protocol gate failed."),
+            Self::FeatureMissing { feature } => Some(match feature.spec().side {
+                Side::ReaderAndWriter => "Delta reader feature gate failed.",
+                Side::Writer => "Delta writer feature gate failed.",
+            }),
+            _ => None,
+        }
     }
 
     /// Whether it is about what the runtime can do, not about what was required.

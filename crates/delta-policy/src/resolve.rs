@@ -7,11 +7,13 @@ use ossature_schema_spec::{
     CanonicalHasher, ColumnName, ColumnType, DatasetName, DatasetSpec, Fingerprint,
 };
 
+use crate::layout::decide_layout;
 use crate::overrides::decide;
 use crate::plan::check_features;
 use crate::{
-    DEFAULTS, Decided, DeltaFeature, Enablement, EnablingProperty, Error, Errors, PolicyOverrides,
-    Retention, SchemaMode, StatsDecision, TablePolicy, properties, statistics,
+    ColumnMapping, Compaction, DEFAULTS, Decided, DeltaFeature, DropReason, Error, Errors,
+    FeatureRequest, ParquetLayout, PolicyOverrides, Retention, SchemaMode, StatsDecision,
+    StatsPolicy, TablePolicy, Vacuum, Warning, cluster, constraint, properties, statistics,
 };
 
 /// How a table is written: one value per field, and who decided it.
@@ -40,30 +42,66 @@ pub struct ResolvedPolicy {
     pub deleted_file_retention: Decided<Retention>,
     /// Other table properties.
     pub properties: Decided<BTreeMap<String, String>>,
+    /// How every leaf column is written. The source is the strongest place that says anything about it.
+    pub layout: Decided<ParquetLayout>,
+    /// The columns that rows are clustered by; none for rows in their order.
+    pub cluster_by: Decided<Vec<ColumnName>>,
+    /// The expressions of SQL that every row satisfies, by name.
+    pub constraints: Decided<BTreeMap<String, String>>,
+    /// Whether the constraints are kept in the table.
+    pub persist_constraints: Decided<bool>,
+    /// Under which names files keep the columns.
+    pub column_mapping: Decided<ColumnMapping>,
+    /// Whether features may shut readers and writers out that do not know lists of features.
+    pub allow_protocol_upgrade: Decided<bool>,
+    /// When small files are put together.
+    pub compaction: Decided<Compaction>,
+    /// When files are deleted that no kept version uses.
+    pub vacuum: Decided<Vacuum>,
+    /// What is admissible and may not be meant.
+    pub warnings: Vec<Warning>,
 }
 
 impl ResolvedPolicy {
-    /// Every table feature that the table should have: asked for, needed by its columns, or by the change feed.
+    /// Every table feature that the table should have: asked for, needed by its columns, or by another field.
     pub fn wanted_features(&self) -> BTreeSet<DeltaFeature> {
         let mut wanted = &self.features.value | &self.column_features;
         if self.change_feed.value {
             wanted.insert(DeltaFeature::ChangeDataFeed);
         }
+        if !self.persisted_constraints().is_empty() {
+            wanted.insert(DeltaFeature::CheckConstraints);
+        }
+        if self.column_mapping.value != ColumnMapping::None {
+            wanted.insert(DeltaFeature::ColumnMapping);
+        }
         wanted
     }
 
-    /// The properties that activate features in the first commit.
-    pub(crate) fn properties_at_creation(&self) -> impl Iterator<Item = EnablingProperty> {
-        self.wanted_features()
-            .into_iter()
-            .map(DeltaFeature::spec)
-            .filter(|spec| spec.enablement == Enablement::AtCreation)
-            .filter_map(|spec| spec.property)
+    /// What [`plan_features`](crate::plan_features) needs to know.
+    pub fn feature_request(&self) -> FeatureRequest {
+        FeatureRequest {
+            wanted: self.wanted_features(),
+            needed_by_columns: self.column_features.clone(),
+            column_mapping: self.column_mapping.value,
+            allow_protocol_upgrade: self.allow_protocol_upgrade.value,
+        }
+    }
+
+    /// The constraints that are kept in the table.
+    pub fn persisted_constraints(&self) -> &BTreeMap<String, String> {
+        const NONE: &BTreeMap<String, String> = &BTreeMap::new();
+        if self.persist_constraints.value {
+            &self.constraints.value
+        } else {
+            NONE
+        }
     }
 
     /// A digest of everything that was decided.
     ///
-    /// Who decided, and which candidates for statistics were left out, is not part of it: the table is the same.
+    /// Who decided, which candidates for statistics were left out, and what was warned of, is not part of it: the table is
+    /// the same.
     pub fn fingerprint(&self) -> Fingerprint {
         let Self {
             dataset,
@@ -77,8 +115,17 @@ impl ResolvedPolicy {
             log_retention,
             deleted_file_retention,
             properties,
+            layout,
+            cluster_by,
+            constraints,
+            persist_constraints,
+            column_mapping,
+            allow_protocol_upgrade,
+            compaction,
+            vacuum,
+            warnings: _,
         } = self;
-        let mut hasher = CanonicalHasher::new("ossature.table_policy.v1");
+        let mut hasher = CanonicalHasher::new("ossature.table_policy.v2");
         hasher.text(dataset.as_str());
         hasher.text(&rows_per_file_max.value.to_string());
         let StatsDecision {
@@ -86,10 +133,7 @@ impl ResolvedPolicy {
             columns,
             dropped: _,
         } = &statistics.value;
-        hasher.list(columns.len());
-        for column in columns {
-            hasher.text(column.as_str());
-        }
+        hash_names(&mut hasher, columns);
         hasher.text(schema_mode.value.as_str());
         for features in [&features.value, column_features] {
             hasher.list(features.len());
@@ -101,25 +145,54 @@ impl ResolvedPolicy {
         hasher.integer(i64::from(checkpoint_commits_interval.value.get()));
         hasher.integer(i64::from(log_retention.value.days()));
         hasher.integer(i64::from(deleted_file_retention.value.days()));
-        hasher.list(properties.value.len());
-        for (key, value) in &properties.value {
-            hasher.text(key);
-            hasher.text(value);
+        hash_texts(&mut hasher, &properties.value);
+        hasher.bytes(layout.value.fingerprint().as_bytes());
+        hash_names(&mut hasher, &cluster_by.value);
+        hash_texts(&mut hasher, &constraints.value);
+        hasher.flag(persist_constraints.value);
+        hasher.text(column_mapping.value.as_str());
+        hasher.flag(allow_protocol_upgrade.value);
+        match compaction.value {
+            Compaction::Off => hasher.absent(),
+            Compaction::Auto { small_files_max } => hasher.integer(i64::from(small_files_max)),
+        }
+        match vacuum.value {
+            Vacuum::Off => hasher.absent(),
+            Vacuum::After(retention) => hasher.integer(i64::from(retention.days())),
         }
         hasher.finish()
+    }
+}
+
+fn hash_names(hasher: &mut CanonicalHasher, names: &[ColumnName]) {
+    hasher.list(names.len());
+    for name in names {
+        hasher.text(name.as_str());
+    }
+}
+
+fn hash_texts(hasher: &mut CanonicalHasher, texts: &BTreeMap<String, String>) {
+    hasher.list(texts.len());
+    for (key, value) in texts {
+        hasher.text(key);
+        hasher.text(value);
     }
 }
 
 /// Decides every field of a table's policy.
 ///
 /// The strongest place that says something wins, as a whole: the request, then the location, then the dataset's
-/// declaration, then [`DEFAULTS`]. `lineage` are the columns that views downstream filter and join by; those that the
-/// dataset lacks are left out, because a plan may read more than it writes.
+/// declaration, then [`DEFAULTS`]. Only the layout of files is decided field by field and column by column. `lineage` are
+/// the columns that views downstream filter and join by; those that the dataset lacks are left out, because a plan may
+/// read more than it writes.
 ///
 /// **Determinism**: a function of its arguments only; the order within `lineage` does not matter.
-/// **Errors**: everything that is wrong, at once: [`Error::NoStatisticsColumns`], [`Error::UnknownStatisticsColumn`],
-/// [`Error::FeatureRefused`], [`Error::FeatureFollows`], [`Error::FeatureConflict`], [`Error::PropertyHasField`],
-/// [`Error::PropertyRefused`], [`Error::PropertyUnknown`], [`Error::PropertyValue`].
+/// **Errors**: everything that is wrong, at once: [`Error::RowsOutOfRange`], [`Error::NoStatisticsColumns`],
+/// [`Error::UnknownStatisticsColumn`], [`Error::StatisticsRefused`], [`Error::FeatureRefused`],
+/// [`Error::FeatureFollows`], [`Error::FeatureConflict`], [`Error::PropertyHasField`], [`Error::PropertyRefused`],
+/// [`Error::PropertyUnknown`], [`Error::PropertyValue`], [`Error::ClusterWithOrder`], [`Error::ClusterColumn`],
+/// [`Error::ClusterCount`], [`Error::ConstraintInvalid`], [`Error::CompactionOutOfRange`], and those of
+/// [`resolve_layout`](crate::resolve_layout). What depends on the table is told by [`plan_change`](crate::plan_change).
 pub fn resolve(
     request: &PolicyOverrides,
     location: &PolicyOverrides,
@@ -128,6 +201,7 @@ pub fn resolve(
     lineage: &[ColumnName],
 ) -> Result<ResolvedPolicy, Errors> {
     let mut errors = Vec::new();
+    let mut warnings = Vec::new();
     macro_rules! decided {
         ($field:ident, $default:expr) => {
             decide(
@@ -138,11 +212,29 @@ pub fn resolve(
             )
         };
     }
+    let cluster_by = decided!(cluster_by, Vec::new());
+    cluster::check(dataset, &cluster_by.value, &mut errors, &mut warnings);
+    let layout = decide_layout(
+        dataset,
+        &cluster_by.value,
+        &request.parquet,
+        &location.parquet,
+        &mut errors,
+    );
+    let statistics = decided!(statistics, DEFAULTS.statistics).map(|wanted| {
+        statistics::select(
+            wanted,
+            dataset,
+            &cluster_by.value,
+            &layout.value,
+            lineage,
+            &mut errors,
+        )
+    });
     let resolved = ResolvedPolicy {
         dataset: dataset.name().clone(),
         rows_per_file_max: decided!(rows_per_file_max, DEFAULTS.rows_per_file_max),
-        statistics: decided!(statistics, DEFAULTS.statistics)
-            .map(|wanted| statistics::select(wanted, dataset, lineage, &mut errors)),
+        statistics,
         schema_mode: decided!(schema_mode, DEFAULTS.schema_mode),
         features: decided!(features, BTreeSet::new()),
         column_features: column_features(dataset),
@@ -154,11 +246,83 @@ pub fn resolve(
         log_retention: decided!(log_retention, DEFAULTS.log_retention),
         deleted_file_retention: decided!(deleted_file_retention, DEFAULTS.deleted_file_retention),
         properties: decided!(properties, BTreeMap::new()),
+        layout,
+        cluster_by,
+        constraints: decided!(constraints, BTreeMap::new()),
+        persist_constraints: decided!(persist_constraints, DEFAULTS.persist_constraints),
+        column_mapping: decided!(column_mapping, DEFAULTS.column_mapping),
+        allow_protocol_upgrade: decided!(allow_protocol_upgrade, DEFAULTS.allow_protocol_upgrade),
+        compaction: decided!(compaction, DEFAULTS.compaction),
+        vacuum: decided!(vacuum, DEFAULTS.vacuum),
+        warnings,
     };
+    errors.extend(check_numbers(&resolved));
     errors.extend(check_names(&resolved.features.value));
     errors.extend(check_features(&resolved.wanted_features()));
     errors.extend(properties::check(&resolved.properties.value));
-    Errors::none_or(errors, resolved)
+    errors.extend(constraint::check(&resolved.constraints.value));
+    let warnings = warn(&resolved);
+    Errors::none_or(
+        errors,
+        ResolvedPolicy {
+            warnings,
+            ..resolved
+        },
+    )
+}
+
+/// Readers count the rows of a file in 32 bits.
+const ROWS_PER_FILE_MAX: u64 = 1 << 31;
+/// Fewer rows than this in a file are worth a warning.
+const ROWS_PER_FILE_FEW: u64 = 1000;
+/// Nobody waits for so many small files.
+const SMALL_FILES_MAX: u32 = 100_000;
+/// Days after which no query that began before is still running.
+const VACUUM_DAYS_FEW: u32 = 7;
+
+fn check_numbers(policy: &ResolvedPolicy) -> Vec<Error> {
+    let mut errors = Vec::new();
+    let rows = policy.rows_per_file_max.value.get();
+    if rows > ROWS_PER_FILE_MAX {
+        errors.push(Error::RowsOutOfRange { rows });
+    }
+    if let Compaction::Auto { small_files_max } = policy.compaction.value
+        && !(1..=SMALL_FILES_MAX).contains(&small_files_max)
+    {
+        errors.push(Error::CompactionOutOfRange { small_files_max });
+    }
+    errors
+}
+
+/// What was warned of already, and what follows from the decisions.
+fn warn(policy: &ResolvedPolicy) -> Vec<Warning> {
+    let mut warnings = policy.warnings.clone();
+    let statistics = &policy.statistics.value;
+    let over_cap = statistics
+        .dropped
+        .iter()
+        .filter(|dropped| dropped.reason == DropReason::OverCap);
+    let over_cap: Vec<ColumnName> = over_cap.map(|dropped| dropped.column.clone()).collect();
+    if let StatsPolicy::Auto { columns_max } = statistics.policy
+        && !over_cap.is_empty()
+    {
+        warnings.push(Warning::StatisticsOverCap {
+            columns: over_cap,
+            columns_max,
+        });
+    }
+    let rows_per_file_max = policy.rows_per_file_max.value;
+    if rows_per_file_max.get() < ROWS_PER_FILE_FEW {
+        warnings.push(Warning::SmallFiles { rows_per_file_max });
+    }
+    if let Vacuum::After(retention) = policy.vacuum.value
+        && retention.days() < VACUUM_DAYS_FEW
+    {
+        warnings.push(Warning::ShortVacuum {
+            days: retention.days(),
+        });
+    }
+    warnings
 }
 
 /// Features that follow from something else are not asked for by name: there is one way to say a thing.
@@ -166,6 +330,8 @@ fn check_names(features: &BTreeSet<DeltaFeature>) -> impl Iterator<Item = Error>
     features.iter().filter_map(|feature| {
         let field = match feature {
             DeltaFeature::ChangeDataFeed => "`change_feed`",
+            DeltaFeature::CheckConstraints => "`persist_constraints`",
+            DeltaFeature::ColumnMapping => "`column_mapping`",
             DeltaFeature::TimestampNtz => "the dataset's columns",
             _ => return None,
         };

@@ -110,6 +110,7 @@ impl TryFrom<PolicyTable> for PolicyOverrides {
                 Retention::try_days,
             ),
             properties: reader.field(Field::Properties, table.properties, Ok),
+            ..Self::default()
         };
         Errors::none_or(reader.errors, overrides)
     }

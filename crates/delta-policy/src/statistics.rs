@@ -5,7 +5,7 @@ use std::fmt;
 
 use ossature_schema_spec::{ColumnName, ColumnType, DatasetSpec, PageStatistics};
 
-use crate::{Error, StatsPolicy};
+use crate::{Error, ParquetLayout, StatsPolicy};
 
 /// Why a candidate gets no statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,8 +15,12 @@ pub enum DropReason {
     NotInSchema,
     /// It is a partition column, whose values are in the log already.
     PartitionColumn,
-    /// Its type has no smallest and largest value that skip files correctly.
+    /// Its type has no smallest and largest value that are worth keeping: booleans, bytes, and nested types.
     UnsupportedType,
+    /// It may hold NaN, which bounds leave out while queries order it above every number.
+    MayHoldNan,
+    /// The log would keep its bounds as doubles or in milliseconds, which are not exact: decimals and timestamps.
+    NoExactBounds,
     /// Its layout keeps no statistics in files, so the log has none to copy, and absent null counts read as zero.
     NoFileStatistics,
     /// There were as many columns as allowed already.
@@ -32,9 +36,25 @@ impl DropReason {
             Self::NotInSchema => "not_in_schema",
             Self::PartitionColumn => "partition_column",
             Self::UnsupportedType => "unsupported_type",
+            Self::MayHoldNan => "may_hold_nan",
+            Self::NoExactBounds => "no_exact_bounds",
             Self::NoFileStatistics => "no_file_statistics",
             Self::OverCap => "over_cap",
             Self::Duplicate => "duplicate",
+        }
+    }
+
+    /// The reason in words, for whoever named the column.
+    pub(crate) fn explain(self) -> &'static str {
+        match self {
+            Self::NotInSchema => "the dataset declares no such column",
+            Self::PartitionColumn => "it is a partition column, whose values are in the log anyway",
+            Self::UnsupportedType => "its type has no bounds that skip files",
+            Self::MayHoldNan => "it may hold NaN, which bounds leave out",
+            Self::NoExactBounds => "the log keeps no exact bounds of its type",
+            Self::NoFileStatistics => "its layout keeps no statistics in files",
+            Self::OverCap => "there are as many columns as allowed already",
+            Self::Duplicate => "it is named twice",
         }
     }
 }
@@ -66,9 +86,6 @@ pub struct StatsDecision {
     pub dropped: Vec<Dropped>,
 }
 
-/// Digits of a decimal that survive the double that the log's bounds pass through.
-const EXACT_DECIMAL_DIGITS: u8 = 15;
-
 /// Picks the columns that get file statistics.
 ///
 /// Candidates are filtered before they are counted, so that a column without statistics takes nobody's place. The order
@@ -76,17 +93,18 @@ const EXACT_DECIMAL_DIGITS: u8 = 15;
 pub(crate) fn select(
     policy: StatsPolicy,
     dataset: &DatasetSpec,
+    cluster_by: &[ColumnName],
+    layout: &ParquetLayout,
     lineage: &[ColumnName],
     errors: &mut Vec<Error>,
 ) -> StatsDecision {
     let (candidates, columns_max) = match &policy {
         StatsPolicy::Off => (Vec::new(), 0),
-        StatsPolicy::Explicit(columns) => {
-            errors.extend(check_explicit(dataset, columns));
+        StatsPolicy::Explicit(columns) | StatsPolicy::ExplicitLenient(columns) => {
             (in_schema_order(dataset, columns), usize::MAX)
         }
         StatsPolicy::Auto { columns_max } => (
-            likely_candidates(dataset, lineage),
+            likely_candidates(dataset, cluster_by, lineage),
             usize::try_from(*columns_max).unwrap_or(usize::MAX),
         ),
     };
@@ -96,7 +114,8 @@ pub(crate) fn select(
         let reason = if is_repeated {
             Some(DropReason::Duplicate)
         } else {
-            unfit(dataset, &column).or((chosen.len() >= columns_max).then_some(DropReason::OverCap))
+            unfit(dataset, layout, &column)
+                .or((chosen.len() >= columns_max).then_some(DropReason::OverCap))
         };
         match reason {
             Some(reason) => dropped.push(Dropped { column, reason }),
@@ -104,6 +123,9 @@ pub(crate) fn select(
                 chosen.insert(column);
             }
         }
+    }
+    if let StatsPolicy::Explicit(columns) = &policy {
+        errors.extend(check_explicit(dataset, columns, &dropped));
     }
     let columns = dataset
         .columns()
@@ -118,30 +140,45 @@ pub(crate) fn select(
     }
 }
 
-fn check_explicit(dataset: &DatasetSpec, columns: &[ColumnName]) -> Vec<Error> {
+/// A column that is named on purpose and gets none is a mistake.
+fn check_explicit(
+    dataset: &DatasetSpec,
+    columns: &[ColumnName],
+    dropped: &[Dropped],
+) -> Vec<Error> {
     if columns.is_empty() {
         return vec![Error::NoStatisticsColumns {
             dataset: dataset.name().clone(),
         }];
     }
-    let unknown: BTreeSet<&ColumnName> = columns
-        .iter()
-        .filter(|column| dataset.column(column).is_none())
-        .collect();
-    unknown
-        .into_iter()
-        .map(|column| Error::UnknownStatisticsColumn {
-            dataset: dataset.name().clone(),
-            column: column.clone(),
-        })
-        .collect()
+    let refused = dropped.iter().map(|dropped| {
+        let (dataset, column) = (dataset.name().clone(), dropped.column.clone());
+        match dropped.reason {
+            DropReason::NotInSchema => Error::UnknownStatisticsColumn { dataset, column },
+            reason => Error::StatisticsRefused {
+                dataset,
+                column,
+                reason,
+            },
+        }
+    });
+    refused.collect()
 }
 
-/// Partition columns, order, key and lineage. A column with several of these roles is one candidate.
-fn likely_candidates(dataset: &DatasetSpec, lineage: &[ColumnName]) -> Vec<(ColumnName, bool)> {
+/// Partition columns, clustering, order, key and lineage. A column with several of these roles is one candidate.
+fn likely_candidates(
+    dataset: &DatasetSpec,
+    cluster_by: &[ColumnName],
+    lineage: &[ColumnName],
+) -> Vec<(ColumnName, bool)> {
     let mut seen = BTreeSet::new();
     let order = dataset.order().iter().map(|key| &key.column);
-    let declared = dataset.partition().iter().chain(order).chain(dataset.key());
+    let declared = dataset
+        .partition()
+        .iter()
+        .chain(cluster_by)
+        .chain(order)
+        .chain(dataset.key());
     let mut candidates: Vec<(ColumnName, bool)> = declared
         .filter(|column| seen.insert(*column))
         .map(|column| (column.clone(), false))
@@ -175,24 +212,26 @@ fn in_schema_order(dataset: &DatasetSpec, names: &[ColumnName]) -> Vec<(ColumnNa
         .collect()
 }
 
-fn unfit(dataset: &DatasetSpec, name: &ColumnName) -> Option<DropReason> {
+fn unfit(dataset: &DatasetSpec, layout: &ParquetLayout, name: &ColumnName) -> Option<DropReason> {
     let Some(column) = dataset.column(name) else {
         return Some(DropReason::NotInSchema);
     };
     if dataset.partition().contains(name) {
         return Some(DropReason::PartitionColumn);
     }
-    if !prunes_correctly(column.column_type()) {
-        return Some(DropReason::UnsupportedType);
+    match column.column_type() {
+        ColumnType::Float32 | ColumnType::Float64 => return Some(DropReason::MayHoldNan),
+        ColumnType::Decimal { .. } | ColumnType::TimestampUtc | ColumnType::TimestampNtz => {
+            return Some(DropReason::NoExactBounds);
+        }
+        other if !other.has_min_max() => return Some(DropReason::UnsupportedType),
+        _ => {}
     }
-    let layout = dataset.parquet().columns.get(name)?;
-    (layout.statistics == Some(PageStatistics::None)).then_some(DropReason::NoFileStatistics)
-}
-
-/// The runtime writes bounds of decimals as doubles, which rounds the longer ones past the values they bound.
-fn prunes_correctly(column_type: &ColumnType) -> bool {
-    column_type.has_min_max()
-        && !matches!(column_type, ColumnType::Decimal { precision, .. } if *precision > EXACT_DECIMAL_DIGITS)
+    let leaf = layout
+        .leaves
+        .iter()
+        .find(|leaf| leaf.path == [name.as_str()])?;
+    (leaf.statistics == PageStatistics::None).then_some(DropReason::NoFileStatistics)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use datafusion::error::DataFusionError;
 use ossature_schema_spec::DatasetName;
+use ossature_write_pipeline::WriteFailure;
 
 use crate::fault::refusal_of_rows;
 
@@ -32,7 +33,7 @@ pub enum Error {
         /// The dataset.
         dataset: DatasetName,
         /// The reason.
-        source: Box<ossature_write_pipeline::Error>,
+        source: Box<WriteFailure>,
     },
     /// A record of the run cannot be read or stored.
     #[error("the records of the runs cannot be read or stored")]
@@ -109,7 +110,7 @@ impl Error {
     fn engine(&self) -> Option<&DataFusionError> {
         match self {
             Self::Compute { source, .. } => Some(source),
-            Self::Write { source, .. } => match source.as_ref() {
+            Self::Write { source, .. } => match &source.source {
                 ossature_write_pipeline::Error::Engine(error) => Some(error),
                 _ => None,
             },
@@ -190,9 +191,10 @@ mod tests {
             view: dataset.clone(),
             source: Box::new(collision()),
         };
+        let source = collision().context("while merging").into();
         let written = Error::Write {
-            dataset,
-            source: Box::new(collision().context("while merging").into()),
+            dataset: dataset.clone(),
+            source: Box::new(WriteFailure::before(dataset, String::new(), source)),
         };
         for error in [computed, written] {
             assert_eq!(error.code(), "symbol_collision");

@@ -116,9 +116,8 @@ impl Run {
                 dataset: name.clone(),
             });
             let request = self.write_request(contract, None)?;
-            let writer = TableWriter::open(request, self.pool.clone())
-                .await
-                .map_err(failed(&name))?;
+            let opened = TableWriter::open_or_fail(request, self.pool.clone()).await;
+            let writer = opened.map_err(failed(&name))?;
             writers.insert(name, writer);
         }
         Ok(SourceWriters::new(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use ossature_schema_spec::DatasetName;
-use ossature_write_pipeline::{TableWriter, WriteOutcome};
+use ossature_write_pipeline::{TableWriter, WriteFailure, WriteOutcome};
 
 use crate::{Error, Event, Observer};
 
@@ -38,7 +38,14 @@ impl SourceWriters {
                 dataset: dataset.clone(),
             });
         };
-        writer.push(batch).await.map_err(failed(dataset))?;
+        if let Err(error) = writer.push(batch).await {
+            // The writer is of no more use; it tells what it leaves behind.
+            let failure = match self.writers.remove(dataset) {
+                Some(writer) => Box::pin(writer.fail(error)).await,
+                None => return Ok(()),
+            };
+            return Err(failed(dataset)(Box::new(failure)));
+        }
         let rows = batch.num_rows() as u64;
         (self.observer)(Event::Rows {
             dataset: dataset.clone(),
@@ -51,7 +58,7 @@ impl SourceWriters {
     pub(crate) async fn finish(self) -> Result<Vec<WriteOutcome>, Error> {
         let mut outcomes = Vec::with_capacity(self.writers.len());
         for (dataset, writer) in self.writers {
-            let outcome = writer.finish().await.map_err(failed(&dataset))?;
+            let outcome = Box::pin(writer.finish()).await.map_err(failed(&dataset))?;
             (self.observer)(Event::Wrote {
                 dataset,
                 version: outcome.version,
@@ -64,11 +71,9 @@ impl SourceWriters {
     }
 }
 
-pub(crate) fn failed(
-    dataset: &DatasetName,
-) -> impl FnOnce(ossature_write_pipeline::Error) -> Error {
+pub(crate) fn failed(dataset: &DatasetName) -> impl FnOnce(Box<WriteFailure>) -> Error {
     move |source| Error::Write {
         dataset: dataset.clone(),
-        source: Box::new(source),
+        source,
     }
 }

@@ -16,6 +16,8 @@ pub mod commit_keys {
     pub const CONTENT_HASH: &str = "ossature.contentHash";
     /// The order that holds inside and across the files, as a list of columns, ` desc` behind the descending ones.
     pub const ORDER: &str = "ossature.order";
+    /// What became of the rows that the table held: `overwrite`, `append` and so on.
+    pub const MODE: &str = "ossature.mode";
     /// The fingerprint of the plan that computed the rows.
     pub const PLAN: &str = "ossature.plan";
     /// The digest of the dataset's contract.

@@ -38,6 +38,15 @@ impl OpenTable {
         &self.commit
     }
 
+    /// Whether the rows of the version are those of its files, under the names that they have there.
+    ///
+    /// **Errors**: [`Error::Delta`] when the snapshot is gone, which cannot happen after [`open_table`].
+    pub fn holds_what_files_hold(&self) -> Result<bool, Error> {
+        let snapshot = self.table.snapshot();
+        let snapshot = snapshot.map_err(Error::delta("reading a table"))?;
+        Ok(holds_what_files_hold(snapshot))
+    }
+
     /// The pin under which a dataset reads it.
     ///
     /// **Errors**: [`Error::Delta`] when the snapshot is gone, which cannot happen after [`open_table`].

@@ -5,6 +5,7 @@
 //! opened, leaves every filter in the plan, prunes by exact bounds only, and declares the order that was proven when
 //! the files were written. Reading a file is left to DataFusion.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -98,6 +99,35 @@ impl GuardedScan {
             files,
             order: open.commit().order.clone(),
         })
+    }
+
+    /// Lists some of the files, by their paths below the table's folder. No order is claimed of them.
+    ///
+    /// **Errors**: those of [`GuardedScan::try_new`], and [`Error::Corrupt`] when files have deletion vectors or columns
+    /// are mapped: rows are not what such files hold.
+    pub fn of_files(open: &OpenTable, paths: &BTreeSet<String>) -> Result<Self, Error> {
+        if !open.holds_what_files_hold()? {
+            return Err(Error::Corrupt {
+                what: "the files",
+                location: open.location().to_string(),
+                reason: "they have deletion vectors or mapped columns".to_owned(),
+            });
+        }
+        let mut scan = Self::try_new(open)?;
+        let folder = Path::from_url_path(open.location().url().path());
+        let folder = folder.map_err(|error| Error::Corrupt {
+            what: "the location",
+            location: open.location().to_string(),
+            reason: error.to_string(),
+        })?;
+        let wanted: BTreeSet<String> = paths
+            .iter()
+            .map(|path| format!("{folder}/{path}"))
+            .collect();
+        scan.files
+            .retain(|file| wanted.contains(file.path.as_ref()));
+        scan.order = None;
+        Ok(scan)
     }
 
     /// How many files the version has.

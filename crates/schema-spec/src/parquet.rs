@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::{CanonicalHasher, ColumnName};
+use crate::ColumnName;
 
 /// How pages are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +28,27 @@ impl fmt::Display for Codec {
     }
 }
 
+impl Codec {
+    /// The codec that is displayed like this. The level is not checked.
+    ///
+    /// ```
+    /// use ossature_schema_spec::Codec;
+    /// assert_eq!(Codec::from_name("zstd(3)"), Some(Codec::Zstd(3)));
+    /// assert_eq!(Codec::from_name("zstd"), None);
+    /// ```
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "uncompressed" => Some(Self::Uncompressed),
+            "snappy" => Some(Self::Snappy),
+            _ => {
+                let digits = name.strip_prefix("zstd(")?.strip_suffix(')')?;
+                let level: u8 = digits.parse().ok()?;
+                (level.to_string() == digits).then_some(Self::Zstd(level))
+            }
+        }
+    }
+}
+
 /// How the values of one column are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -45,6 +66,20 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// Every encoding, in a fixed order.
+    pub const ALL: [Self; 5] = [
+        Self::Dictionary,
+        Self::Plain,
+        Self::DeltaBinaryPacked,
+        Self::DeltaLengthByteArray,
+        Self::DeltaByteArray,
+    ];
+
+    /// The encoding that Parquet spells like this.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == name)
+    }
+
     /// The name as Parquet spells it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -70,6 +105,14 @@ pub enum PageStatistics {
 }
 
 impl PageStatistics {
+    /// Every level, the coarsest first.
+    pub const ALL: [Self; 3] = [Self::None, Self::RowGroup, Self::Page];
+
+    /// The level of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == name)
+    }
+
     /// The name in policies and artifacts.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -94,6 +137,8 @@ pub struct BloomFilter {
 pub struct ColumnLayout {
     /// The encoding.
     pub encoding: Option<Encoding>,
+    /// Whether a dictionary is tried, where the encoding is left to the type: `false` for values that do not repeat.
+    pub dictionary: Option<bool>,
     /// The statistics inside the file.
     pub statistics: Option<PageStatistics>,
     /// A bloom filter.
@@ -109,6 +154,8 @@ pub struct ParquetSpec {
     pub row_group_rows_max: u32,
     /// Rows in a page, at the most.
     pub page_rows_max: u32,
+    /// The statistics inside the file, of every column that says nothing else and whose type can have them.
+    pub statistics: Option<PageStatistics>,
     /// Columns that differ from what their type and place suggest.
     pub columns: BTreeMap<ColumnName, ColumnLayout>,
 }
@@ -121,49 +168,8 @@ impl Default for ParquetSpec {
             codec: Codec::Zstd(1),
             row_group_rows_max: 131_072,
             page_rows_max: 20_000,
+            statistics: None,
             columns: BTreeMap::new(),
-        }
-    }
-}
-
-impl ParquetSpec {
-    /// Adds everything that shapes the bytes to a digest.
-    pub fn hash_into(&self, hasher: &mut CanonicalHasher) {
-        let Self {
-            codec,
-            row_group_rows_max,
-            page_rows_max,
-            columns,
-        } = self;
-        hasher.text(&codec.to_string());
-        hasher.integer(i64::from(*row_group_rows_max));
-        hasher.integer(i64::from(*page_rows_max));
-        hasher.list(columns.len());
-        for (name, layout) in columns {
-            let ColumnLayout {
-                encoding,
-                statistics,
-                bloom_filter,
-            } = layout;
-            hasher.text(name.as_str());
-            match encoding {
-                Some(encoding) => hasher.text(encoding.as_str()),
-                None => hasher.absent(),
-            }
-            match statistics {
-                Some(statistics) => hasher.text(statistics.as_str()),
-                None => hasher.absent(),
-            }
-            match bloom_filter {
-                Some(BloomFilter {
-                    distinct_values_max,
-                    false_positives_per_million,
-                }) => {
-                    hasher.text(&distinct_values_max.to_string());
-                    hasher.integer(i64::from(*false_positives_per_million));
-                }
-                None => hasher.absent(),
-            }
         }
     }
 }

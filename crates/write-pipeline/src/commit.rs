@@ -5,19 +5,40 @@ use std::collections::{BTreeMap, BTreeSet};
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{Action, Add, Transaction};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
-use ossature_registry::{COMMIT_KEY_PREFIX, OpenTable, OrderingClaim, commit_keys};
-use ossature_schema_spec::{Fingerprint, Version};
+use ossature_registry::{COMMIT_KEY_PREFIX, CommitFacts, OpenTable, OrderingClaim, commit_keys};
+use ossature_schema_spec::{CanonicalHasher, DatasetSpec, Fingerprint, Version};
 use serde_json::{Value, json};
 
+use crate::redaction::redact_field;
+use crate::stored::{
+    LiveFile, PartitionValues, file_tags, known_files, longest_chain, order_inside,
+};
 use crate::{Error, Provenance, WRITER_VERSION, WriteMode, WriteRequest};
 
-/// A stored file, as the log will name it.
+/// One file of the version to be, or of what is appended.
 #[derive(Debug)]
 pub(crate) struct FileFacts {
     pub(crate) path: String,
     pub(crate) bytes: u64,
-    pub(crate) statistics: String,
-    pub(crate) partition: BTreeMap<String, Option<String>>,
+    pub(crate) rows: u64,
+    /// The digest of its rows.
+    pub(crate) content: Fingerprint,
+    /// The row-encoded sort keys of its first and of its last row.
+    pub(crate) first: Vec<u8>,
+    pub(crate) last: Vec<u8>,
+    /// The values of the partition columns, as text.
+    pub(crate) partition: PartitionValues,
+    /// What the log says of a file that is new; nothing for one that stays.
+    pub(crate) statistics: Option<String>,
+}
+
+/// What a commit is made of.
+pub(crate) struct CommitPlan<'a> {
+    pub(crate) request: &'a WriteRequest,
+    pub(crate) open: &'a OpenTable,
+    /// Changes of the table's protocol and metadata, which go first.
+    pub(crate) changes: Vec<Action>,
+    pub(crate) files: &'a [FileFacts],
 }
 
 /// What the commit did.
@@ -25,19 +46,29 @@ pub(crate) struct Committed {
     pub(crate) version: Version,
     pub(crate) added: usize,
     pub(crate) removed: usize,
+    /// The digest of the version's rows, for an append of those that were added.
+    pub(crate) content: Fingerprint,
 }
 
-/// Refuses a run that is earlier than the one that wrote the table.
+/// Whether the transaction of a write is in the table already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transacted {
+    No,
+    Yes,
+}
+
+/// Looks for the transaction of a write, and refuses a run that is earlier than the one that wrote the table.
 ///
-/// It need not be asked again when the files are committed: who commits in between makes that commit fail.
+/// The runtime commits the same transaction twice when it is asked to. It need not be asked again when the files are
+/// committed: who commits in between makes that commit fail.
 ///
 /// **Errors**: [`Error::Superseded`].
 pub(crate) async fn check_transaction(
     request: &WriteRequest,
     open: &OpenTable,
-) -> Result<(), Error> {
+) -> Result<Transacted, Error> {
     let Some(transaction) = &request.provenance.transaction else {
-        return Ok(());
+        return Ok(Transacted::No);
     };
     let written = open
         .table()
@@ -52,7 +83,8 @@ pub(crate) async fn check_transaction(
             wanted: transaction.number,
             found,
         }),
-        _ => Ok(()),
+        Some(found) if found == transaction.number => Ok(Transacted::Yes),
+        _ => Ok(Transacted::No),
     }
 }
 
@@ -72,56 +104,68 @@ pub(crate) fn live_files(open: &OpenTable) -> Result<BTreeSet<String>, Error> {
         .collect())
 }
 
-/// Makes the written files the table's files, or adds them to it.
-pub(crate) async fn commit(
-    request: &WriteRequest,
-    open: &OpenTable,
-    files: &[FileFacts],
-    content: Fingerprint,
-) -> Result<Committed, Error> {
-    let dataset = request.contract.name();
+/// Makes the files the table's files, or adds them to it.
+pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
+    let CommitPlan {
+        request,
+        open,
+        changes,
+        files,
+    } = plan;
     let snapshot = open
         .table()
         .snapshot()
         .map_err(Error::delta("reading a table"))?;
-    let mut actions = Vec::new();
     let live = live_files(open)?;
     let wanted: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    let moves_rows = request.mode != WriteMode::Compact;
+    let mut actions = changes;
     let mut removed = 0;
-    if request.mode == WriteMode::Overwrite {
+    if request.mode != WriteMode::Append {
         let stays = |path: &str| live.contains(path) && wanted.contains(path);
         let mut gone: Vec<_> = snapshot
             .log_data()
             .iter()
             .filter(|file| !stays(&file.path()))
-            .map(|file| file.remove_action(true))
+            .map(|file| file.remove_action(moves_rows))
             .collect();
         gone.sort_by(|a, b| a.path.cmp(&b.path));
         removed = gone.len();
         actions.extend(gone.into_iter().map(Action::Remove));
     }
-    let new = files.iter().filter(|file| !live.contains(&file.path));
-    let adds: Vec<Action> = new
-        .map(|file| Action::Add(add(file, &request.provenance)))
-        .collect();
-    let added = adds.len();
-    actions.extend(adds);
+    let order = order_inside(&request.contract);
+    let mut added = 0;
+    for file in files.iter().filter(|file| !live.contains(&file.path)) {
+        if let Some(statistics) = &file.statistics {
+            let tags = file_tags(&order, file.content, &file.first, &file.last);
+            actions.push(Action::Add(Add {
+                tags: Some(
+                    tags.into_iter()
+                        .map(|(key, value)| (key, Some(value)))
+                        .collect(),
+                ),
+                data_change: moves_rows,
+                ..add(&request.contract, file, statistics, &request.provenance)
+            }));
+            added += 1;
+        }
+    }
 
-    let claims_stand = open.commit().content == Some(content);
-    let nothing_to_say = match request.mode {
-        WriteMode::Overwrite => claims_stand,
-        WriteMode::Append => true,
-    };
+    let version = version_facts(request, open, files)?;
+    let content = content_of(files);
+    let claims_stand = open.commit().content == version.content;
+    let nothing_to_say = request.mode == WriteMode::Append || claims_stand;
     if actions.is_empty() && nothing_to_say {
         return Ok(Committed {
             version: open.version(),
             added: 0,
             removed: 0,
+            content,
         });
     }
 
     let mut properties = CommitProperties::default()
-        .with_metadata(commit_metadata(request, content)?)
+        .with_metadata(commit_metadata(request, &version)?)
         // The files were computed from what was there when the table was opened; should anything have changed since,
         // the commit must fail instead of hiding it.
         .with_max_retries(0)
@@ -132,45 +176,167 @@ pub(crate) async fn commit(
             transaction.number,
         ));
     }
-    let operation = DeltaOperation::Write {
-        mode: match request.mode {
-            WriteMode::Overwrite => SaveMode::Overwrite,
-            WriteMode::Append => SaveMode::Append,
-        },
-        partition_by: (!request.contract.partition().is_empty()).then(|| {
-            request
-                .contract
-                .partition()
-                .iter()
-                .map(ToString::to_string)
-                .collect()
-        }),
-        predicate: None,
-    };
+    let dataset = request.contract.name();
     let done = CommitBuilder::from(properties)
         .with_actions(actions)
         .build(
             Some(snapshot.snapshot()),
             open.table().log_store(),
-            operation,
+            operation(request),
         )
-        .await
-        .map_err(|error| Error::commit(dataset, open.version().number(), error))?;
+        .await;
+    let found = match done {
+        Ok(done) => Version::new(done.version()),
+        Err(error) => {
+            let error = Error::commit(dataset, open.version().number(), error);
+            recognise(request, open, version.content)
+                .await
+                .ok_or(error)?
+        }
+    };
     Ok(Committed {
-        version: Version::new(done.version()),
+        version: found,
         added,
         removed,
+        content,
     })
 }
 
-fn add(file: &FileFacts, provenance: &Provenance) -> Add {
+/// A store may fail after it has done what it was asked to: whether the commit is there in spite of an error.
+async fn recognise(
+    request: &WriteRequest,
+    open: &OpenTable,
+    content: Option<Fingerprint>,
+) -> Option<Version> {
+    let next = open.version().number().checked_add(1)?;
+    let entry = open.table().log_store().read_commit_entry(next).await;
+    let found = CommitFacts::parse(entry.ok().flatten()?.as_ref());
+    let is_ours = found.keys.get(commit_keys::RUN) == Some(&request.provenance.run_id)
+        && found.keys.get(commit_keys::MODE).map(String::as_str) == Some(request.mode.as_str())
+        && found.content.is_some()
+        && found.content == content;
+    is_ours.then(|| Version::new(next))
+}
+
+fn operation(request: &WriteRequest) -> DeltaOperation {
+    let partition = request.contract.partition();
+    match &request.mode {
+        WriteMode::Compact => DeltaOperation::Optimize {
+            predicate: None,
+            target_size: 0,
+        },
+        mode => DeltaOperation::Write {
+            mode: match mode {
+                WriteMode::Append => SaveMode::Append,
+                _ => SaveMode::Overwrite,
+            },
+            partition_by: (!partition.is_empty())
+                .then(|| partition.iter().map(ToString::to_string).collect()),
+            predicate: None,
+        },
+    }
+}
+
+/// What can be said of the version that a commit makes.
+struct VersionFacts {
+    /// The digest of all its rows, if every file tells that of its own.
+    content: Option<Fingerprint>,
+    /// Whether the rows are in the declared order, inside of files and across those of a partition.
+    is_ordered: bool,
+}
+
+fn version_facts(
+    request: &WriteRequest,
+    open: &OpenTable,
+    files: &[FileFacts],
+) -> Result<VersionFacts, Error> {
+    let added = files
+        .iter()
+        .map(|file| (file.partition.clone(), Some(live(file))));
+    let mut all: Vec<_> = added.collect();
+    if request.mode == WriteMode::Append {
+        all.extend(known_files(&request.contract, open)?);
+    }
+    let mut partitions: BTreeMap<PartitionValues, Vec<LiveFile>> = BTreeMap::new();
+    for (partition, file) in all {
+        let Some(file) = file else {
+            return Ok(VersionFacts {
+                content: None,
+                is_ordered: false,
+            });
+        };
+        partitions.entry(partition).or_default().push(file);
+    }
+    let content = digest_files(partitions.iter().flat_map(|(partition, files)| {
+        files
+            .iter()
+            .map(move |file| (partition, file.rows as u64, file.content, &file.first))
+    }));
+    let follow = |files: Vec<LiveFile>| longest_chain(files).1.is_empty();
+    let is_ordered = !request.contract.order().is_empty() && partitions.into_values().all(follow);
+    Ok(VersionFacts {
+        content: Some(content),
+        is_ordered,
+    })
+}
+
+fn live(file: &FileFacts) -> LiveFile {
+    LiveFile {
+        path: file.path.clone(),
+        rows: usize::try_from(file.rows).unwrap_or(usize::MAX),
+        bytes: file.bytes,
+        content: file.content,
+        first: file.first.clone(),
+        last: file.last.clone(),
+    }
+}
+
+pub(crate) fn content_of(files: &[FileFacts]) -> Fingerprint {
+    digest_files(
+        files
+            .iter()
+            .map(|file| (&file.partition, file.rows, file.content, &file.first)),
+    )
+}
+
+/// The digest of rows that lie in several files: of the digests of the files, by partition and key. So it depends on
+/// where rows are cut, and not on what files are called or how they are encoded.
+fn digest_files<'a>(
+    files: impl Iterator<Item = (&'a PartitionValues, u64, Fingerprint, &'a Vec<u8>)>,
+) -> Fingerprint {
+    let mut files: Vec<_> = files
+        .map(|(partition, rows, content, first)| (partition, first, content, rows))
+        .collect();
+    files.sort();
+    let mut hasher = CanonicalHasher::new("ossature.table_content.v1");
+    hasher.list(files.len());
+    for (partition, _, content, rows) in files {
+        hasher.list(partition.len());
+        for value in partition {
+            match value {
+                Some(value) => hasher.text(value),
+                None => hasher.absent(),
+            }
+        }
+        hasher.text(&rows.to_string());
+        hasher.fingerprint(content);
+    }
+    hasher.finish()
+}
+
+fn add(contract: &DatasetSpec, file: &FileFacts, statistics: &str, provenance: &Provenance) -> Add {
     Add {
         path: file.path.clone(),
-        partition_values: file.partition.clone().into_iter().collect(),
+        partition_values: contract
+            .partition()
+            .iter()
+            .map(ToString::to_string)
+            .zip(file.partition.iter().cloned())
+            .collect(),
         size: i64::try_from(file.bytes).unwrap_or(i64::MAX),
         modification_time: provenance.at_unix_ms,
         data_change: true,
-        stats: Some(file.statistics.clone()),
+        stats: Some(statistics.to_owned()),
         tags: None,
         deletion_vector: None,
         base_row_id: None,
@@ -179,9 +345,12 @@ fn add(file: &FileFacts, provenance: &Provenance) -> Add {
     }
 }
 
+/// Bytes that the keys of a caller may have together, as JSON.
+const METADATA_BYTES_MAX: usize = 64 << 10;
+
 fn commit_metadata(
     request: &WriteRequest,
-    content: Fingerprint,
+    version: &VersionFacts,
 ) -> Result<BTreeMap<String, Value>, Error> {
     let WriteRequest {
         contract,
@@ -191,14 +360,13 @@ fn commit_metadata(
         ..
     } = request;
     let mut metadata = provenance.metadata.clone();
-    if let Some(key) = metadata
-        .keys()
-        .find(|key| key.starts_with(COMMIT_KEY_PREFIX))
-    {
-        return Err(Error::ReservedKey { key: key.clone() });
+    check_metadata(&metadata)?;
+    for (key, value) in &mut metadata {
+        redact_field(key, value);
     }
     let mut set = |key: &str, value: Value| metadata.insert(key.to_owned(), value);
     set(commit_keys::WRITER, json!(WRITER_VERSION));
+    set(commit_keys::MODE, json!(mode.as_str()));
     set(
         commit_keys::CONTRACT,
         json!(contract.contract_hash().to_hex()),
@@ -208,12 +376,45 @@ fn commit_metadata(
     if let Some(plan) = provenance.plan {
         set(commit_keys::PLAN, json!(plan.to_hex()));
     }
-    // What was appended says nothing of the rows before it.
-    if *mode == WriteMode::Overwrite {
+    if let Some(content) = version.content {
         set(commit_keys::CONTENT_HASH, json!(content.to_hex()));
-        if !contract.order().is_empty() {
-            set(commit_keys::ORDER, OrderingClaim::render(contract.order()));
-        }
+    }
+    if version.is_ordered {
+        set(commit_keys::ORDER, OrderingClaim::render(contract.order()));
     }
     Ok(metadata)
 }
+
+/// Whether the keys of a caller may go into a commit: none is the writer's or the protocol's, and they are small.
+pub(crate) fn check_metadata(metadata: &BTreeMap<String, Value>) -> Result<(), Error> {
+    let is_reserved =
+        |key: &&String| key.starts_with(COMMIT_KEY_PREFIX) || PROTOCOL_KEYS.contains(&key.as_str());
+    if let Some(key) = metadata.keys().find(is_reserved) {
+        return Err(Error::ReservedKey { key: key.clone() });
+    }
+    let bytes = json!(metadata).to_string().len();
+    if bytes > METADATA_BYTES_MAX {
+        return Err(Error::MetadataTooLarge {
+            found: bytes,
+            max: METADATA_BYTES_MAX,
+        });
+    }
+    Ok(())
+}
+
+/// The keys of a commit that the protocol, or the runtime, gives a meaning.
+const PROTOCOL_KEYS: [&str; 13] = [
+    "clientVersion",
+    "engineInfo",
+    "inCommitTimestamp",
+    "isBlindAppend",
+    "isolationLevel",
+    "operation",
+    "operationMetrics",
+    "operationParameters",
+    "readVersion",
+    "timestamp",
+    "txnId",
+    "userId",
+    "userName",
+];

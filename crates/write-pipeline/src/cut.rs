@@ -3,51 +3,156 @@
 //! The row-encoded sort key is a string of bits, and the files are the leaves of the trie over it in which every
 //! prefix that holds more than the limit of rows is split. Which file a row lands in depends only on the rows that
 //! share its prefix: neither batches nor threads matter, and a local change leaves every other file as it was.
+//!
+//! Files that the table has already pass through as they are. Of such a file only the number of rows and the smallest
+//! and the largest key are known, which decides nearly every cut; where it does not, or where rows of another file
+//! belong into the same leaf, the cutter asks for the rows. So the leaves are those of all rows together, while only
+//! the files next to a change are read.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_row::Rows;
 
-/// A run of rows that will be one file.
-pub(crate) type Chunk = Vec<RecordBatch>;
+use crate::stored::LiveFile;
 
-/// Rows of one batch, with their keys: those from `offset` on of what was encoded together.
-struct Segment {
-    batch: RecordBatch,
-    keys: Arc<Rows>,
-    offset: usize,
+/// A run of rows that will be one file.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    pub(crate) batches: Vec<RecordBatch>,
+    /// The row-encoded sort keys of the first and of the last row.
+    pub(crate) first: Vec<u8>,
+    pub(crate) last: Vec<u8>,
 }
+
+/// One file of the table to be.
+#[derive(Debug)]
+pub(crate) enum Leaf {
+    /// One that is to be written.
+    New(Chunk),
+    /// One that the table has.
+    Kept(Arc<LiveFile>),
+}
+
+/// Ordered rows that stay together.
+enum Segment {
+    /// Rows of one batch, with their keys: those from `offset` on of what was encoded together.
+    Rows {
+        batch: RecordBatch,
+        keys: Arc<Rows>,
+        offset: usize,
+    },
+    /// All rows of a file.
+    File(Arc<LiveFile>),
+}
+
+/// The rows of this file have to be known to go on.
+struct Unread(Arc<LiveFile>);
 
 impl Segment {
     fn rows(&self) -> usize {
-        self.batch.num_rows()
+        match self {
+            Self::Rows { batch, .. } => batch.num_rows(),
+            Self::File(file) => file.rows,
+        }
     }
 
-    fn key(&self, at: usize) -> &[u8] {
-        row_bytes(&self.keys, self.offset + at)
+    fn first_key(&self) -> &[u8] {
+        match self {
+            Self::Rows { keys, offset, .. } => row_bytes(keys, *offset),
+            Self::File(file) => &file.first,
+        }
     }
 
-    /// How many keys, from the first on, have a 0 at `depth`.
-    fn zeros(&self, depth: usize) -> usize {
-        let (mut from, mut to) = (0, self.rows());
-        while from < to {
-            let middle = from + (to - from) / 2;
-            if bit(self.key(middle), depth) {
-                to = middle;
-            } else {
-                from = middle + 1;
+    fn last_key(&self) -> &[u8] {
+        match self {
+            Self::Rows {
+                batch,
+                keys,
+                offset,
+            } => row_bytes(keys, offset + batch.num_rows() - 1),
+            Self::File(file) => &file.last,
+        }
+    }
+
+    /// How many keys, from the first on, have a 0 at `depth`, if all agree in the bits before.
+    fn zeros(&self, depth: usize) -> Result<usize, Unread> {
+        match self {
+            Self::Rows {
+                batch,
+                keys,
+                offset,
+            } => {
+                let (mut from, mut to) = (0, batch.num_rows());
+                while from < to {
+                    let middle = from + (to - from) / 2;
+                    if bit(row_bytes(keys, offset + middle), depth) {
+                        to = middle;
+                    } else {
+                        from = middle + 1;
+                    }
+                }
+                Ok(from)
+            }
+            Self::File(file) => match (bit(&file.first, depth), bit(&file.last, depth)) {
+                (false, false) => Ok(file.rows),
+                (true, _) => Ok(0),
+                (false, true) => Err(Unread(Arc::clone(file))),
+            },
+        }
+    }
+
+    /// How many rows, from the first on, share the first `depth` bits with the first one.
+    fn prefix_rows(&self, depth: usize) -> Result<usize, Unread> {
+        match self {
+            Self::Rows {
+                batch,
+                keys,
+                offset,
+            } => Ok(prefix_end(keys, *offset, offset + batch.num_rows(), depth) - offset),
+            Self::File(file) if common_bits(&file.first, &file.last) >= depth => Ok(file.rows),
+            Self::File(file) => Err(Unread(Arc::clone(file))),
+        }
+    }
+
+    /// Divides the segment in front of row `at`, which is inside of it.
+    fn split(self, at: usize) -> Result<(Self, Self), (Self, Unread)> {
+        match self {
+            Self::Rows {
+                batch,
+                keys,
+                offset,
+            } => {
+                let head = Self::Rows {
+                    batch: batch.slice(0, at),
+                    keys: Arc::clone(&keys),
+                    offset,
+                };
+                let tail = Self::Rows {
+                    batch: batch.slice(at, batch.num_rows() - at),
+                    keys,
+                    offset: offset + at,
+                };
+                Ok((head, tail))
+            }
+            Self::File(file) => {
+                let unread = Unread(Arc::clone(&file));
+                Err((Self::File(file), unread))
             }
         }
-        from
     }
 }
 
-/// Collects ordered rows and gives back chunks of at most `rows_max` rows.
+/// Collects ordered rows and gives back leaves of at most `rows_max` rows.
 ///
-/// It holds at most `rows_max` rows and one batch.
+/// It holds at most `rows_max` rows and one batch, files aside of which it knows no rows.
 pub(crate) struct RadixCutter {
     rows_max: usize,
+    /// What was taken and not looked at.
+    input: VecDeque<Segment>,
+    /// Complete prefixes with their depths; the last one comes first in the order of rows.
+    complete: Vec<(Held, usize)>,
     /// Rows that share the first `depth` bits; not yet known to be a leaf.
     held: Held,
     depth: usize,
@@ -57,6 +162,8 @@ impl RadixCutter {
     pub(crate) fn new(rows_max: usize) -> Self {
         Self {
             rows_max: rows_max.max(1),
+            input: VecDeque::new(),
+            complete: Vec::new(),
             held: Held::default(),
             depth: 0,
         }
@@ -67,79 +174,177 @@ impl RadixCutter {
     }
 
     /// Takes the next rows, which follow those before in the order of their keys.
-    pub(crate) fn push(&mut self, batch: &RecordBatch, keys: &Arc<Rows>, full: &mut Vec<Chunk>) {
-        let mut from = 0;
-        while from < batch.num_rows() {
-            // Nothing is held before the first row of all: the trie's root, which nothing has split yet.
-            if let Some(held) = self.held.first_key() {
-                let common = common_bits(held, row_bytes(keys, from));
-                if common < self.depth {
-                    // The held prefix is complete. Its ancestors were all split, so the next one begins right below
-                    // the deepest ancestor that the two share.
-                    let done = std::mem::take(&mut self.held);
-                    self.emit(done, self.depth, full);
-                    self.depth = common + 1;
-                }
-            }
-            let to = prefix_end(keys, from, batch.num_rows(), self.depth);
-            self.held.push(Segment {
-                batch: batch.slice(from, to - from),
+    pub(crate) fn push(&mut self, batch: &RecordBatch, keys: &Arc<Rows>) {
+        if batch.num_rows() > 0 {
+            self.input.push_back(Segment::Rows {
+                batch: batch.clone(),
                 keys: Arc::clone(keys),
-                offset: from,
+                offset: 0,
             });
-            from = to;
-            self.descend(full);
         }
     }
 
-    /// Ends the stream.
-    pub(crate) fn finish(mut self, full: &mut Vec<Chunk>) {
+    /// Takes a file whose rows follow those before.
+    pub(crate) fn push_file(&mut self, file: Arc<LiveFile>) {
+        if file.rows > 0 {
+            self.input.push_back(Segment::File(file));
+        }
+    }
+
+    /// Nothing follows: what is held is complete.
+    pub(crate) fn end(&mut self) {
+        debug_assert!(
+            self.input.is_empty(),
+            "what was taken is cut before the end"
+        );
         let held = std::mem::take(&mut self.held);
-        self.emit(held, self.depth, full);
+        self.complete.push((held, self.depth));
     }
 
-    /// Splits the held prefix while it is known to hold too many rows.
-    fn descend(&mut self, full: &mut Vec<Chunk>) {
-        while self.held.rows > self.rows_max {
-            if self.depth >= self.held.key_bits() {
-                // Equal keys: no prefix tells them apart, so their number does.
-                let head = self.held.split_off_head(self.rows_max);
-                full.push(head.into_chunk());
-                continue;
-            }
-            let zeros = self.held.rows_with_zero(self.depth);
-            self.depth += 1;
-            if zeros > 0 && zeros < self.held.rows {
-                let left = self.held.split_off_head(zeros);
-                self.emit(left, self.depth, full);
+    /// Gives back the leaves that are known by now, as far as they can be known without the rows of the file that is
+    /// returned. Those are to be given by [`RadixCutter::supply`], and then this is called again.
+    pub(crate) fn cut(&mut self, leaves: &mut Vec<Leaf>) -> Option<Arc<LiveFile>> {
+        match self.try_cut(leaves) {
+            Ok(()) => None,
+            Err(Unread(file)) => Some(file),
+        }
+    }
+
+    /// Puts the rows of a file in its place.
+    pub(crate) fn supply(&mut self, file: &LiveFile, rows: Vec<(RecordBatch, Arc<Rows>)>) {
+        let complete = self.complete.iter_mut().map(|(held, _)| &mut held.segments);
+        let lists = complete.chain([&mut self.held.segments, &mut self.input]);
+        for list in lists {
+            let place = list.iter().position(
+                |segment| matches!(segment, Segment::File(other) if other.path == file.path),
+            );
+            if let Some(place) = place {
+                let behind = list.split_off(place);
+                list.extend(rows.into_iter().map(|(batch, keys)| Segment::Rows {
+                    batch,
+                    keys,
+                    offset: 0,
+                }));
+                list.extend(behind.into_iter().skip(1));
+                return;
             }
         }
     }
 
-    /// Gives back the leaves of a complete prefix of `depth` bits.
-    fn emit(&self, mut held: Held, depth: usize, full: &mut Vec<Chunk>) {
+    fn try_cut(&mut self, leaves: &mut Vec<Leaf>) -> Result<(), Unread> {
+        loop {
+            while let Some((held, depth)) = self.complete.pop() {
+                self.emit(held, depth, leaves)?;
+            }
+            if self.held.rows > self.rows_max {
+                self.descend()?;
+            } else if let Some(segment) = self.input.pop_front() {
+                self.take(segment)?;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Adds the rows of a segment to the held prefix as far as they belong to it.
+    fn take(&mut self, segment: Segment) -> Result<(), Unread> {
+        // Nothing is held before the first row of all: the trie's root, which nothing has split yet.
+        if let Some(held) = self.held.first_key() {
+            let common = common_bits(held, segment.first_key());
+            if common < self.depth {
+                // The held prefix is complete. Its ancestors were all split, so the next one begins right below
+                // the deepest ancestor that the two share.
+                let done = std::mem::take(&mut self.held);
+                self.complete.push((done, self.depth));
+                self.depth = common + 1;
+                self.input.push_front(segment);
+                return Ok(());
+            }
+        }
+        let rows = match segment.prefix_rows(self.depth) {
+            Ok(rows) => rows,
+            Err(unread) => {
+                self.input.push_front(segment);
+                return Err(unread);
+            }
+        };
+        if rows == segment.rows() {
+            self.held.push(segment);
+            return Ok(());
+        }
+        match segment.split(rows) {
+            Ok((head, tail)) => {
+                self.input.push_front(tail);
+                self.held.push(head);
+                Ok(())
+            }
+            Err((segment, unread)) => {
+                self.input.push_front(segment);
+                Err(unread)
+            }
+        }
+    }
+
+    /// Splits the held prefix, which is known to hold too many rows.
+    fn descend(&mut self) -> Result<(), Unread> {
+        if self.depth >= self.held.key_bits() {
+            // Equal keys: no prefix tells them apart, so their number does.
+            let head = self.held.split_off_head(self.rows_max)?;
+            self.complete.push((head, self.depth));
+            return Ok(());
+        }
+        let zeros = self.held.rows_with_zero(self.depth)?;
+        self.depth += 1;
+        if zeros > 0 && zeros < self.held.rows {
+            let left = self.held.split_off_head(zeros)?;
+            self.complete.push((left, self.depth));
+        }
+        Ok(())
+    }
+
+    /// Gives back a complete prefix of `depth` bits as a leaf, or puts its parts in its place.
+    fn emit(&mut self, mut held: Held, depth: usize, leaves: &mut Vec<Leaf>) -> Result<(), Unread> {
         if held.rows == 0 {
-            return;
+            return Ok(());
         }
         if held.rows <= self.rows_max {
-            full.push(held.into_chunk());
-        } else if depth >= held.key_bits() {
-            let head = held.split_off_head(self.rows_max);
-            full.push(head.into_chunk());
-            self.emit(held, depth, full);
+            return match held.into_leaf() {
+                Ok(leaf) => {
+                    leaves.push(leaf);
+                    Ok(())
+                }
+                Err((held, unread)) => {
+                    self.complete.push((held, depth));
+                    Err(unread)
+                }
+            };
+        }
+        let is_equal = depth >= held.key_bits();
+        let head = if is_equal {
+            held.split_off_head(self.rows_max)
         } else {
-            let zeros = held.rows_with_zero(depth);
-            let left = held.split_off_head(zeros);
-            self.emit(left, depth + 1, full);
-            self.emit(held, depth + 1, full);
+            held.rows_with_zero(depth)
+                .and_then(|zeros| held.split_off_head(zeros))
+        };
+        let depth_below = if is_equal { depth } else { depth + 1 };
+        match head {
+            Ok(head) => {
+                self.complete.push((held, depth_below));
+                self.complete.push((head, depth_below));
+                Ok(())
+            }
+            Err(unread) => {
+                self.complete.push((held, depth));
+                Err(unread)
+            }
         }
     }
 }
 
-/// Ordered rows, as slices of the batches that they came in.
+/// Ordered rows, as slices of the batches that they came in, and files.
 #[derive(Default)]
 struct Held {
-    segments: std::collections::VecDeque<Segment>,
+    segments: VecDeque<Segment>,
     rows: usize,
 }
 
@@ -150,12 +355,11 @@ impl Held {
     }
 
     fn first_key(&self) -> Option<&[u8]> {
-        Some(self.segments.front()?.key(0))
+        Some(self.segments.front()?.first_key())
     }
 
     fn last_key(&self) -> Option<&[u8]> {
-        let last = self.segments.back()?;
-        Some(last.key(last.rows() - 1))
+        Some(self.segments.back()?.last_key())
     }
 
     /// Bits after which no two held keys differ: rows are ordered, so the first and the last one differ the most.
@@ -167,44 +371,74 @@ impl Held {
     }
 
     /// How many rows, all of one prefix of `depth` bits, have a 0 behind it. They come first.
-    fn rows_with_zero(&self, depth: usize) -> usize {
+    fn rows_with_zero(&self, depth: usize) -> Result<usize, Unread> {
         let mut zeros = 0;
         for segment in &self.segments {
-            let here = segment.zeros(depth);
+            let here = segment.zeros(depth)?;
             zeros += here;
             if here < segment.rows() {
                 break;
             }
         }
-        zeros
+        Ok(zeros)
     }
 
-    fn split_off_head(&mut self, rows: usize) -> Self {
+    /// Takes rows away from the front; nothing is taken when a file would have to be divided.
+    fn split_off_head(&mut self, rows: usize) -> Result<Self, Unread> {
         let mut head = Self::default();
         while head.rows < rows {
-            let Some(mut segment) = self.segments.pop_front() else {
+            let Some(segment) = self.segments.pop_front() else {
                 break;
             };
             let wanted = rows - head.rows;
-            if segment.rows() > wanted {
-                self.segments.push_front(Segment {
-                    batch: segment.batch.slice(wanted, segment.rows() - wanted),
-                    keys: Arc::clone(&segment.keys),
-                    offset: segment.offset + wanted,
-                });
-                segment.batch = segment.batch.slice(0, wanted);
+            if segment.rows() <= wanted {
+                head.push(segment);
+                continue;
             }
-            head.push(segment);
+            match segment.split(wanted) {
+                Ok((front, back)) => {
+                    self.segments.push_front(back);
+                    head.push(front);
+                }
+                Err((segment, unread)) => {
+                    self.segments.push_front(segment);
+                    while let Some(segment) = head.segments.pop_back() {
+                        self.segments.push_front(segment);
+                    }
+                    return Err(unread);
+                }
+            }
         }
         self.rows -= head.rows;
-        head
+        Ok(head)
     }
 
-    fn into_chunk(self) -> Chunk {
-        self.segments
+    /// A file as it is, if nothing else is held, or else rows.
+    fn into_leaf(self) -> Result<Leaf, (Self, Unread)> {
+        if let [Segment::File(file)] = self.segments.iter().collect::<Vec<_>>()[..] {
+            return Ok(Leaf::Kept(Arc::clone(file)));
+        }
+        let unread = self.segments.iter().find_map(|segment| match segment {
+            Segment::Rows { .. } => None,
+            Segment::File(file) => Some(Unread(Arc::clone(file))),
+        });
+        if let Some(unread) = unread {
+            return Err((self, unread));
+        }
+        let first = self.first_key().unwrap_or_default().to_vec();
+        let last = self.last_key().unwrap_or_default().to_vec();
+        let batches = self
+            .segments
             .into_iter()
-            .map(|segment| segment.batch)
-            .collect()
+            .filter_map(|segment| match segment {
+                Segment::Rows { batch, .. } => Some(batch),
+                Segment::File(_) => None,
+            });
+        Ok(Leaf::New(Chunk {
+            batches: batches.collect(),
+            first,
+            last,
+        }))
     }
 }
 
@@ -262,38 +496,97 @@ mod tests {
     use arrow_array::{ArrayRef, Int64Array};
     use arrow_row::{RowConverter, SortField};
     use arrow_schema::DataType;
+    use ossature_schema_spec::Fingerprint;
     use proptest::prelude::*;
 
     use super::*;
 
     /// The files of ordered ids that arrive in batches of `batch_rows`.
     fn cut(ids: &[i64], batch_rows: usize, rows_max: usize) -> Vec<Vec<i64>> {
-        let converter = RowConverter::new(vec![SortField::new(DataType::Int64)]).unwrap();
         let mut cutter = RadixCutter::new(rows_max);
-        let mut full = Vec::new();
+        let mut leaves = Vec::new();
         for ids in ids.chunks(batch_rows) {
-            let column: ArrayRef = Arc::new(Int64Array::from(ids.to_vec()));
-            let keys = Arc::new(
-                converter
-                    .convert_columns(std::slice::from_ref(&column))
-                    .unwrap(),
-            );
-            let batch = RecordBatch::try_from_iter([("id", column)]).unwrap();
-            cutter.push(&batch, &keys, &mut full);
+            let (batch, keys) = keyed(ids);
+            cutter.push(&batch, &keys);
+            assert!(cutter.cut(&mut leaves).is_none());
         }
-        cutter.finish(&mut full);
-        full.iter()
-            .map(|chunk| {
-                let ids = chunk.iter().flat_map(|batch| {
-                    batch
-                        .column(0)
-                        .as_primitive::<Int64Type>()
-                        .values()
-                        .to_vec()
-                });
-                ids.collect()
+        cutter.end();
+        assert!(cutter.cut(&mut leaves).is_none());
+        leaves.iter().map(ids_of).collect()
+    }
+
+    fn keyed(ids: &[i64]) -> (RecordBatch, Arc<Rows>) {
+        let converter = RowConverter::new(vec![SortField::new(DataType::Int64)]).unwrap();
+        let column: ArrayRef = Arc::new(Int64Array::from(ids.to_vec()));
+        let keys = converter.convert_columns(std::slice::from_ref(&column));
+        let batch = RecordBatch::try_from_iter([("id", column)]).unwrap();
+        (batch, Arc::new(keys.unwrap()))
+    }
+
+    fn ids_of(leaf: &Leaf) -> Vec<i64> {
+        let Leaf::New(chunk) = leaf else {
+            panic!("there are no files to keep");
+        };
+        let ids = chunk.batches.iter().flat_map(|batch| {
+            batch
+                .column(0)
+                .as_primitive::<Int64Type>()
+                .values()
+                .to_vec()
+        });
+        ids.collect()
+    }
+
+    /// The files of `files` and of ordered ids between them, files that were read counted, the others passed through.
+    fn cut_again(files: &[Vec<i64>], added: &[i64], rows_max: usize) -> (Vec<Vec<i64>>, usize) {
+        let mut cutter = RadixCutter::new(rows_max);
+        let (mut leaves, mut read, mut added) = (Vec::new(), 0, added.to_vec());
+        let live = |number: usize| {
+            let ids = &files[number];
+            let (_, keys) = keyed(ids);
+            Arc::new(LiveFile {
+                path: number.to_string(),
+                rows: ids.len(),
+                first: row_bytes(&keys, 0).to_vec(),
+                last: row_bytes(&keys, ids.len() - 1).to_vec(),
+                bytes: 0,
+                content: Fingerprint::from_bytes([0; 32]),
             })
-            .collect()
+        };
+        let mut cut = |cutter: &mut RadixCutter, leaves: &mut Vec<Leaf>| {
+            while let Some(file) = cutter.cut(leaves) {
+                read += 1;
+                let number: usize = file.path.parse().unwrap();
+                cutter.supply(&file, files[number].chunks(7).map(keyed).collect());
+            }
+        };
+        for number in 0..files.len() {
+            let ids = &files[number];
+            let before = added.partition_point(|id| id < &ids[0]);
+            let inside = added.partition_point(|id| id <= &ids[ids.len() - 1]);
+            let (batch, keys) = keyed(&added[..before]);
+            cutter.push(&batch, &keys);
+            if before == inside {
+                cutter.push_file(live(number));
+            } else {
+                let mut both = [ids, &added[before..inside]].concat();
+                both.sort_unstable();
+                let (batch, keys) = keyed(&both);
+                cutter.push(&batch, &keys);
+            }
+            added.drain(..inside);
+            cut(&mut cutter, &mut leaves);
+        }
+        let (batch, keys) = keyed(&added);
+        cutter.push(&batch, &keys);
+        cut(&mut cutter, &mut leaves);
+        cutter.end();
+        cut(&mut cutter, &mut leaves);
+        let found = leaves.iter().map(|leaf| match leaf {
+            Leaf::Kept(file) => files[file.path.parse::<usize>().unwrap()].clone(),
+            leaf @ Leaf::New(_) => ids_of(leaf),
+        });
+        (found.collect(), read)
     }
 
     proptest! {
@@ -321,6 +614,39 @@ mod tests {
             let gone = before.iter().filter(|file| !after.contains(file)).count();
             prop_assert!(gone <= 1, "{gone} files changed");
         }
+    }
+
+    proptest! {
+        #[test]
+        fn files_that_pass_through_are_cut_like_their_rows(
+            mut ids in proptest::collection::vec(0_i64..1 << 40, 1..300),
+            mut added in proptest::collection::vec(0_i64..1 << 40, 0..20),
+            limits in (1_usize..40, 1_usize..40),
+        ) {
+            ids.sort_unstable();
+            added.sort_unstable();
+            let files = cut(&ids, 300, limits.0);
+            let (found, _) = cut_again(&files, &added, limits.1);
+            ids.extend(&added);
+            ids.sort_unstable();
+            prop_assert_eq!(found, cut(&ids, 300, limits.1));
+        }
+    }
+
+    #[test]
+    fn only_files_next_to_a_change_are_read() {
+        let ids: Vec<i64> = (0..4096).map(|id| id * 16).collect();
+        let files = cut(&ids, 4096, 64);
+        assert_eq!(files.len(), 64);
+        assert_eq!(cut_again(&files, &[], 64), (files.clone(), 0));
+        // Into a full file, between two files, behind the last one.
+        for added in [9, 64 * 16 - 1, 1 << 30] {
+            let (_, read) = cut_again(&files, &[added], 64);
+            assert!(read <= 1, "{read} files were read for {added}");
+        }
+        let half = cut(&ids, 4096, 128);
+        let (_, read) = cut_again(&half, &[], 64);
+        assert_eq!(read, half.len(), "files that are too large are all read");
     }
 
     #[test]

@@ -16,7 +16,6 @@ use parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
 
 use crate::Error;
-use crate::cut::Chunk;
 
 /// Who wrote the file. It is part of the bytes, so it names the rules and not a release.
 const CREATED_BY: &str = "ossature deterministic writer 1";
@@ -62,7 +61,7 @@ impl FileEncoder {
     ///
     /// **Determinism**: the encoder ends pages where it is handed rows, so it is handed slices that depend on the
     /// number of rows alone: those of whole pages, and what remains of a row group. See also [`properties`].
-    pub(crate) fn encode(&self, chunk: Chunk) -> Result<EncodedFile, Error> {
+    pub(crate) fn encode(&self, rows: Vec<RecordBatch>) -> Result<EncodedFile, Error> {
         let name = "a file";
         let options = ArrowWriterOptions::new()
             .with_properties(self.properties.clone())
@@ -73,7 +72,7 @@ impl FileEncoder {
                 .map_err(Error::parquet(name))?;
         let page_rows = self.layout.page_rows_max.max(1) as usize;
         let group_rows = self.layout.row_group_rows_max.max(1) as usize;
-        let mut rows = RowSource::new(chunk);
+        let mut rows = RowSource::new(rows);
         let (mut total, mut in_group) = (0, 0);
         while let Some(page) = rows.next(page_rows.min(group_rows - in_group), &self.schema)? {
             writer.write(&page).map_err(Error::parquet(name))?;
@@ -184,7 +183,7 @@ struct RowSource {
 }
 
 impl RowSource {
-    fn new(chunk: Chunk) -> Self {
+    fn new(chunk: Vec<RecordBatch>) -> Self {
         Self {
             batches: chunk.into_iter(),
             rest: None,
@@ -301,7 +300,7 @@ mod tests {
     };
     use arrow_buffer::{BooleanBuffer, NullBuffer};
     use arrow_schema::DataType;
-    use ossature_delta_policy::resolve_layout;
+    use ossature_delta_policy::{Override, resolve_layout};
     use ossature_schema_spec::{
         BloomFilter, ColumnLayout, ColumnName, ColumnSpec, ColumnType, DatasetSpec,
         DatasetSpecBuilder, FieldSpec, ParquetSpec,
@@ -311,11 +310,12 @@ mod tests {
     use super::*;
 
     fn encoder(contract: &DatasetSpec, sorting: Vec<SortingColumn>) -> FileEncoder {
-        let layout = resolve_layout(contract).unwrap();
+        let layout = resolve_layout(contract, &[], &Override::Inherit, &Override::Inherit);
+        let layout = layout.unwrap().value;
         FileEncoder::try_new("cpg.things", contract.arrow_schema(), layout, sorting).unwrap()
     }
 
-    fn in_batches(all: &RecordBatch, rows: usize) -> Chunk {
+    fn in_batches(all: &RecordBatch, rows: usize) -> Vec<RecordBatch> {
         (0..all.num_rows())
             .step_by(rows)
             .map(|at| all.slice(at, rows.min(all.num_rows() - at)))

@@ -1,13 +1,14 @@
 //! Why rows do not become a version of a table.
 
+use std::fmt::Display;
 use std::panic::resume_unwind;
 
 use arrow_schema::{ArrowError, DataType};
 use datafusion::error::DataFusionError;
 use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::transaction::TransactionError;
-use ossature_delta_policy::ProtocolProblem;
-use ossature_schema_spec::{Change, ColumnName, DatasetName};
+use ossature_delta_policy::{Errors, ProtocolProblem};
+use ossature_schema_spec::{Change, ColumnName, DatasetName, Version};
 use parquet::errors::ParquetError;
 use tokio::task::JoinError;
 
@@ -23,16 +24,32 @@ pub enum Error {
         /// Every difference.
         changes: Vec<Change>,
     },
-    /// The stored table was created under another contract.
+    /// The stored table differs from the contract in a way that the policy's schema mode does not settle.
     #[error(
         "the table of `{dataset}` was created under another contract:{}",
-        lines(changes)
+        lines(errors)
     )]
     ContractChanged {
         /// The dataset.
         dataset: DatasetName,
         /// Every difference.
-        changes: Vec<Change>,
+        errors: Errors,
+    },
+    /// The stored table keeps its columns under other names, which the writer does not.
+    #[error(
+        "the table of `{dataset}` maps its columns to other names, in which the writer writes no files"
+    )]
+    MappedColumns {
+        /// The dataset.
+        dataset: DatasetName,
+    },
+    /// The stored table lets no row go.
+    #[error("the table of `{dataset}` is append-only, so nothing is written to it by {mode}")]
+    AppendOnly {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The mode of the write.
+        mode: &'static str,
     },
     /// A column that is never null has a null.
     #[error("`{dataset}`.`{column}` is declared as never null; row {row} has a null")]
@@ -66,6 +83,74 @@ pub enum Error {
         /// The second row, counted from 0 in the order of writing.
         row: u64,
     },
+    /// A constraint is not true of a row.
+    #[error("`{dataset}`: row {row} does not satisfy constraint `{constraint}`: {expression}")]
+    ConstraintViolated {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The name of the constraint.
+        constraint: String,
+        /// What should be true.
+        expression: String,
+        /// The row, counted from 0 in the order of writing.
+        row: u64,
+    },
+    /// A constraint that cannot be evaluated, of the policy or of the table.
+    #[error("`{dataset}`: constraint `{constraint}` cannot be evaluated: {expression}: {reason}")]
+    ConstraintUnusable {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The name of the constraint.
+        constraint: String,
+        /// What should be true.
+        expression: String,
+        /// Why.
+        reason: String,
+    },
+    /// The table exists, and the write was to create it.
+    #[error("the table of `{dataset}` exists already, at version {version}")]
+    TableExists {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The version that was found.
+        version: Version,
+    },
+    /// A range that does not fit the declared order.
+    #[error("a range of `{dataset}` is refused: {reason}")]
+    RangeRefused {
+        /// The dataset.
+        dataset: DatasetName,
+        /// Why.
+        reason: String,
+    },
+    /// A row lies in none of the ranges that are replaced.
+    #[error("`{dataset}`: row {row} lies in none of the ranges that are replaced")]
+    OutsideRanges {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The row, counted from 0 in the order of writing.
+        row: u64,
+    },
+    /// A merge into a dataset whose key does not lead its order.
+    #[error("`{dataset}` cannot be merged into: its key does not lead its order")]
+    NoLeadingKey {
+        /// The dataset.
+        dataset: DatasetName,
+    },
+    /// Rows for a write that takes none.
+    #[error("`{dataset}` is compacted, which takes no rows")]
+    RowsForCompaction {
+        /// The dataset.
+        dataset: DatasetName,
+    },
+    /// The keys that a caller adds to a commit are too large.
+    #[error("the keys for the commit are {found} bytes long, at most {max} are allowed")]
+    MetadataTooLarge {
+        /// Their bytes as JSON.
+        found: usize,
+        /// The limit.
+        max: usize,
+    },
     /// An Arrow type that cannot be written.
     #[error("rows of type {found} cannot be written")]
     UnsupportedType {
@@ -94,7 +179,7 @@ pub enum Error {
     },
     /// The policy or the layout cannot be applied to the table.
     #[error(transparent)]
-    Policy(#[from] ossature_delta_policy::Errors),
+    Policy(#[from] Errors),
     /// A caller tried to set a commit key that the writer owns.
     #[error("commit key `{key}` is reserved for the writer")]
     ReservedKey {
@@ -165,9 +250,19 @@ impl Error {
         match self {
             Self::RowsDiffer { .. } => "rows_differ",
             Self::ContractChanged { .. } => "contract_changed",
+            Self::MappedColumns { .. } => "mapped_columns",
+            Self::AppendOnly { .. } => "append_only",
             Self::UnexpectedNull { .. } => "unexpected_null",
             Self::OutOfOrder { .. } => "out_of_order",
             Self::DuplicateKey { .. } => "duplicate_key",
+            Self::ConstraintViolated { .. } => "constraint_violated",
+            Self::ConstraintUnusable { .. } => "constraint_unusable",
+            Self::TableExists { .. } => "table_exists",
+            Self::RangeRefused { .. } => "range_refused",
+            Self::OutsideRanges { .. } => "outside_ranges",
+            Self::NoLeadingKey { .. } => "no_leading_key",
+            Self::RowsForCompaction { .. } => "rows_for_compaction",
+            Self::MetadataTooLarge { .. } => "commit_metadata_too_large",
             Self::UnsupportedType { .. } => "unsupported_type",
             Self::FooterDiffers { .. } => "footer_differs",
             Self::ProtocolRefused { .. } => "protocol_refused",
@@ -188,8 +283,20 @@ impl Error {
     /// What to do about it, where there is one thing to do.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::MappedColumns { .. } | Self::AppendOnly { .. } => {
+                Some("write to a new table and leave this one to its owner".to_owned())
+            }
             Self::ContractChanged { .. } => {
                 Some("build into a new lake, or delete the table's folder".to_owned())
+            }
+            Self::ConstraintViolated { .. } => {
+                Some("mend the rows, or drop the constraint".to_owned())
+            }
+            Self::TableExists { .. } => {
+                Some("write it in another mode, or to another place".to_owned())
+            }
+            Self::NoLeadingKey { .. } => {
+                Some("order the dataset by its key, or replace ranges".to_owned())
             }
             Self::Conflict { .. } => {
                 Some("run it again from the table's present version".to_owned())
@@ -219,17 +326,20 @@ impl Error {
         }
     }
 
+    /// Whether a commit failed because somebody else was faster.
+    pub(crate) fn is_lost_race(error: &TransactionError) -> bool {
+        matches!(
+            error,
+            TransactionError::CommitConflict(_)
+                | TransactionError::MaxCommitAttempts(_)
+                | TransactionError::VersionAlreadyExists(_)
+        )
+    }
+
     /// A failed commit: a conflict where somebody else was faster.
     pub(crate) fn commit(dataset: &DatasetName, read: u64, source: DeltaTableError) -> Self {
-        let lost = matches!(
-            &source,
-            DeltaTableError::Transaction {
-                source: TransactionError::CommitConflict(_)
-                    | TransactionError::MaxCommitAttempts(_)
-                    | TransactionError::VersionAlreadyExists(_)
-            }
-        );
-        if lost {
+        if matches!(&source, DeltaTableError::Transaction { source } if Self::is_lost_race(source))
+        {
             Self::Conflict {
                 dataset: dataset.clone(),
                 read,
@@ -252,14 +362,75 @@ impl Error {
     }
 }
 
+/// A write that failed: why, and what it left behind. The table is as it was.
+#[derive(Debug, thiserror::Error)]
+#[error("writing `{dataset}` failed{}", orphans_left(orphans))]
+#[non_exhaustive]
+pub struct WriteFailure {
+    /// The dataset.
+    pub dataset: DatasetName,
+    /// The table's folder, without secrets.
+    pub location: String,
+    /// The version that stands; 0 when the table could not be opened.
+    pub version: Version,
+    /// Files that were stored, or may have been, and that the version does not have: their paths below the folder. An
+    /// older version may have them, as equal rows give equal files, so it is for a vacuum to remove them.
+    pub orphans: Vec<String>,
+    /// Why.
+    pub source: Error,
+}
+
+impl WriteFailure {
+    /// A failure before anything was stored.
+    pub fn before(dataset: DatasetName, location: String, source: Error) -> Self {
+        Self {
+            dataset,
+            location,
+            version: Version::new(0),
+            orphans: Vec::new(),
+            source,
+        }
+    }
+
+    /// The reason's stable identifier.
+    pub fn code(&self) -> &'static str {
+        self.source.code()
+    }
+
+    /// What to do about the reason, where there is one thing to do.
+    pub fn hint(&self) -> Option<String> {
+        self.source.hint()
+    }
+
+    /// Whether the same work, begun anew, may succeed.
+    pub fn is_retryable(&self) -> bool {
+        self.source.is_retryable()
+    }
+}
+
+impl From<Box<WriteFailure>> for Error {
+    /// The reason alone.
+    fn from(failure: Box<WriteFailure>) -> Self {
+        failure.source
+    }
+}
+
+fn orphans_left(orphans: &[String]) -> String {
+    match orphans.len() {
+        0 => String::new(),
+        1 => ", and left a file behind".to_owned(),
+        count => format!(", and left {count} files behind"),
+    }
+}
+
 impl From<DataFusionError> for Error {
     fn from(error: DataFusionError) -> Self {
         Self::Engine(Box::new(error))
     }
 }
 
-fn lines(changes: &[Change]) -> String {
+fn lines<'a, T: Display + 'a>(changes: impl IntoIterator<Item = &'a T>) -> String {
     changes
-        .iter()
+        .into_iter()
         .fold(String::new(), |text, change| format!("{text}\n  {change}"))
 }

@@ -65,6 +65,7 @@
 //! ```
 
 mod commit;
+mod constraint;
 mod contract;
 mod cut;
 mod digest;
@@ -73,13 +74,19 @@ mod error;
 mod name;
 mod order;
 mod provenance;
+mod range;
+mod redaction;
+mod rewrite;
 mod statistics;
 mod store;
+mod stored;
 mod table;
 mod writer;
 
-pub use error::Error;
+pub use error::{Error, WriteFailure};
 pub use provenance::{Provenance, TransactionId, WriteMode};
+pub use range::KeyRange;
+pub use redaction::redact;
 pub use writer::{EncodePool, TableWriter, WriteOutcome, WriteRequest, write_stream};
 
 /// The version of the rules for bytes and names. It changes when equal rows would give other files than before.

@@ -1,6 +1,6 @@
 //! What files are called: the folder of their partition, and their content.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use object_store::path::Path;
 use ossature_schema_spec::{ColumnName, Version};
@@ -43,20 +43,28 @@ pub(crate) struct FileNames {
     suffix: String,
     /// How many files have the name, but for their numbers.
     given: BTreeMap<Path, u32>,
+    taken: BTreeSet<Path>,
 }
 
 impl FileNames {
     /// Names for a write to the table at that version.
-    pub(crate) fn new(mode: WriteMode, version: Version) -> Self {
+    pub(crate) fn new(mode: &WriteMode, version: Version) -> Self {
         let suffix = match mode {
-            WriteMode::Overwrite => String::new(),
             // Rows that are appended twice are two files.
             WriteMode::Append => format!("-{}", version.number() + 1),
+            _ => String::new(),
         };
         Self {
             suffix,
             given: BTreeMap::new(),
+            taken: BTreeSet::new(),
         }
+    }
+
+    /// Leaves out the names of files that stay.
+    pub(crate) fn without(mut self, taken: BTreeSet<Path>) -> Self {
+        self.taken = taken;
+        self
     }
 
     #[cfg(test)]
@@ -70,10 +78,15 @@ impl FileNames {
         let inside =
             |name: String| -> Path { place.folder.iter().cloned().chain([name]).collect() };
         let count = self.given.entry(inside(stem.clone())).or_default();
-        *count += 1;
-        match *count {
-            1 => inside(format!("{stem}.parquet")),
-            number => inside(format!("{stem}_{number}.parquet")),
+        loop {
+            *count += 1;
+            let path = match *count {
+                1 => inside(format!("{stem}.parquet")),
+                number => inside(format!("{stem}_{number}.parquet")),
+            };
+            if !self.taken.contains(&path) {
+                return path;
+            }
         }
     }
 }
@@ -85,8 +98,8 @@ mod tests {
     #[test]
     fn no_two_files_of_a_table_have_one_name() {
         let digest = "0123456789abcdef0123456789abcdef01234567";
-        let mut overwrite = FileNames::new(WriteMode::Overwrite, Version::new(0));
-        let mut append = FileNames::new(WriteMode::Append, Version::new(1));
+        let mut overwrite = FileNames::new(&WriteMode::Overwrite, Version::new(0));
+        let mut append = FileNames::new(&WriteMode::Append, Version::new(1));
         let root = FilePlace::default();
         let family = ColumnName::try_new("family").unwrap();
         let local = FilePlace::new(&[family], &[Some("local".to_owned())]);

@@ -43,8 +43,9 @@ struct LastRow {
 }
 
 impl OrderCheck {
-    /// Checks the declared order, leaving out the partition columns: within one partition they are all alike.
-    pub(crate) fn try_new(contract: &DatasetSpec) -> Result<Self, Error> {
+    /// Checks the declared order in rows of `schema`, the contract's columns inside of files. The partition columns are
+    /// left out of it: within one partition they are all alike.
+    pub(crate) fn try_new(contract: &DatasetSpec, schema: &Schema) -> Result<Self, Error> {
         let is_inside = |column: &ColumnName| !contract.partition().contains(column);
         let order: Vec<&SortKey> = contract
             .order()
@@ -62,17 +63,16 @@ impl OrderCheck {
             .take_while(|sort| key.contains(&sort.column))
             .collect();
         let leads = key.iter().all(|column| has(&leading, column));
-        let schema = contract.arrow_schema();
         let proof = if contract.key().is_empty() || !key.iter().all(|column| has(&order, column)) {
             KeyProof::None
         } else if leads && leading.len() < order.len() {
-            KeyProof::LeadingColumns(RowEncoder::try_new(&schema, &leading)?)
+            KeyProof::LeadingColumns(RowEncoder::try_new(schema, &leading)?)
         } else {
             KeyProof::WholeOrder
         };
         Ok(Self {
             contract: contract.clone(),
-            order: RowEncoder::try_new(&schema, &order)?,
+            order: RowEncoder::try_new(schema, &order)?,
             proof,
             last: None,
             rows: 0,
@@ -165,12 +165,43 @@ fn has(order: &[&SortKey], column: &ColumnName) -> bool {
 }
 
 /// Encodes some columns of every row. Without columns, all rows are equal.
-struct RowEncoder {
+pub(crate) struct RowEncoder {
     converter: RowConverter,
     columns: Vec<usize>,
 }
 
 impl RowEncoder {
+    /// Encodes the order of rows inside of files.
+    pub(crate) fn of_order(contract: &DatasetSpec, schema: &Schema) -> Result<Self, Error> {
+        let inside = |key: &&SortKey| !contract.partition().contains(&key.column);
+        let order: Vec<&SortKey> = contract.order().iter().filter(inside).collect();
+        Self::try_new(schema, &order)
+    }
+
+    /// Encodes the key, if its columns are the leading ones of the order: the beginning of what the whole order's columns
+    /// encode to. Partition columns count for neither.
+    pub(crate) fn of_leading_key(
+        contract: &DatasetSpec,
+        schema: &Schema,
+    ) -> Result<Option<Self>, Error> {
+        let is_inside = |column: &ColumnName| !contract.partition().contains(column);
+        let key: BTreeSet<&ColumnName> = contract
+            .key()
+            .iter()
+            .filter(|column| is_inside(column))
+            .collect();
+        let leading: Vec<&SortKey> = contract
+            .order()
+            .iter()
+            .filter(|sort| is_inside(&sort.column))
+            .take_while(|sort| key.contains(&sort.column))
+            .collect();
+        if key.is_empty() || !key.iter().all(|column| has(&leading, column)) {
+            return Ok(None);
+        }
+        Self::try_new(schema, &leading).map(Some)
+    }
+
     fn try_new(schema: &Schema, order: &[&SortKey]) -> Result<Self, Error> {
         let mut columns = Vec::with_capacity(order.len());
         let mut fields = Vec::with_capacity(order.len());
@@ -194,7 +225,7 @@ impl RowEncoder {
         })
     }
 
-    fn encode(&self, batch: &RecordBatch) -> Result<Rows, Error> {
+    pub(crate) fn encode(&self, batch: &RecordBatch) -> Result<Rows, Error> {
         let columns: Vec<ArrayRef> = if self.columns.is_empty() {
             vec![new_null_array(&DataType::Null, batch.num_rows())]
         } else {
@@ -233,7 +264,7 @@ mod tests {
         ];
         let batch = RecordBatch::try_new(contract.arrow_schema(), columns).unwrap();
         for batch_rows in [rows.len(), 1] {
-            let mut check = OrderCheck::try_new(&contract).unwrap();
+            let mut check = OrderCheck::try_new(&contract, &batch.schema()).unwrap();
             let refused = (0..rows.len())
                 .step_by(batch_rows)
                 .find_map(|at| check.keys(&batch.slice(at, batch_rows)).err());

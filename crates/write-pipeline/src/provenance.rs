@@ -1,18 +1,53 @@
 //! Who asked for a write, and for what.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use ossature_schema_spec::Fingerprint;
 use serde_json::Value;
 
+use crate::KeyRange;
+
 /// What becomes of the rows that a table holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+///
+/// Except for an append, the files of a table are those of its rows, whatever led to them: a replacement, a merge and a
+/// compaction leave exactly the files that an overwrite with the same rows would leave, and rewrite only those that
+/// differ.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WriteMode {
     /// The written rows take their place.
     Overwrite,
-    /// They stay, and the written rows are added.
+    /// They stay, and the written rows are added, in files of their own.
     Append,
+    /// There are none: the table must not exist.
+    ErrorIfExists,
+    /// The written rows take the place of those in the ranges, and lie in them. Without rows the ranges are emptied.
+    Replace(Vec<KeyRange>),
+    /// The written rows take the place of those with the same key, and the others stay. The key has to lead the order.
+    Merge,
+    /// No rows are written; those that are there go into the files that an overwrite would have put them into.
+    Compact,
+}
+
+impl WriteMode {
+    /// The name in commits and artifacts.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Overwrite => "overwrite",
+            Self::Append => "append",
+            Self::ErrorIfExists => "error_if_exists",
+            Self::Replace(_) => "replace",
+            Self::Merge => "merge",
+            Self::Compact => "compact",
+        }
+    }
+}
+
+impl fmt::Display for WriteMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// Identifies a write across retries: the number grows from run to run.
@@ -33,7 +68,7 @@ pub struct Provenance {
     pub at_unix_ms: i64,
     /// The fingerprint of the plan that computed the rows, where a plan did.
     pub plan: Option<Fingerprint>,
-    /// The transaction, where the caller wants a later run's rows to stand.
+    /// The transaction, where the caller wants a write to happen once, and a later run's rows to stand.
     pub transaction: Option<TransactionId>,
     /// More keys for the commit; none may begin with `ossature.`.
     pub metadata: BTreeMap<String, Value>,

@@ -195,7 +195,7 @@ mod tests {
         ArrayRef, Date32Array, Decimal128Array, Int16Array, RecordBatch, StringArray,
         TimestampMicrosecondArray,
     };
-    use ossature_delta_policy::resolve_layout;
+    use ossature_delta_policy::{Override, resolve_layout};
     use ossature_schema_spec::{ColumnSpec, ParquetSpec};
 
     use super::*;
@@ -214,7 +214,8 @@ mod tests {
             .unwrap();
         let schema = contract.arrow_schema();
         let batch = RecordBatch::try_new(Arc::clone(&schema), vec![values]).unwrap();
-        let layout = resolve_layout(&contract).unwrap();
+        let layout = resolve_layout(&contract, &[], &Override::Inherit, &Override::Inherit);
+        let layout = layout.unwrap().value;
         let encoder = FileEncoder::try_new("cpg.things", schema, layout, Vec::new()).unwrap();
         let file = encoder.encode(vec![batch]).unwrap();
         let columns = StatisticsColumns::new(&contract, &[contract.columns()[0].name().clone()]);

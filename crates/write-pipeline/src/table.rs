@@ -3,63 +3,120 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel as _;
-use deltalake_core::kernel::transaction::CommitProperties;
-use deltalake_core::kernel::{Action, Protocol as ProtocolAction, StructType};
-use deltalake_core::operations::create::CreateBuilder;
-use deltalake_core::protocol::SaveMode;
-use ossature_delta_policy::{
-    FeatureGate, Protocol, ProtocolReport, ProtocolSupport, ResolvedPolicy, gate, plan_features,
-    render_properties,
+use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake_core::kernel::{
+    Action, Metadata, MetadataExt as _, Protocol as ProtocolAction, StructField, StructType,
+    new_metadata,
 };
-use ossature_registry::{OpenTable, TableLocation, commit_keys, open_table};
-use ossature_schema_spec::{Change, ColumnSpec, DatasetSpec, diff_columns, from_stored, to_stored};
+use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use deltalake_core::table::state::DeltaTableState;
+use deltalake_core::{DeltaTableBuilder, DeltaTableError};
+use ossature_delta_policy::{
+    DeltaFeature, EnablementReport, FeatureGate, Protocol, ProtocolReport, ProtocolSupport,
+    SchemaPlan, TableChange, TableState, gate, maps_columns, plan_change, plan_features,
+    plan_schema, render_properties,
+};
+use ossature_registry::{OpenTable, commit_keys, open_table};
+use ossature_schema_spec::{ColumnName, ColumnSpec, DatasetSpec, from_stored, to_stored};
 use serde_json::json;
 
-use crate::{Error, WRITER_VERSION};
+use crate::constraint::constraints_of;
+use crate::{Error, WRITER_VERSION, WriteMode, WriteRequest};
+
+/// A table that may be written as the request says.
+pub(crate) struct WritableTable {
+    pub(crate) open: OpenTable,
+    /// What its protocol demands, and whether the runtime provides it.
+    pub(crate) protocol: ProtocolReport,
+    /// What becomes of the features that were asked for.
+    pub(crate) enablement: EnablementReport,
+    /// What every row has to satisfy, by name.
+    pub(crate) constraints: BTreeMap<String, String>,
+    /// What the next commit changes of its protocol and its metadata.
+    pub(crate) changes: Vec<Action>,
+}
 
 /// Opens the table of a dataset, or creates it from its contract.
 ///
 /// A table is never created by its first write: two writers that both found none would reset each other's table, and
 /// the schema would follow from a plan instead of the contract.
-pub(crate) async fn open_or_create(
-    contract: &DatasetSpec,
-    location: &TableLocation,
-    policy: &ResolvedPolicy,
-) -> Result<(OpenTable, ProtocolReport), Error> {
+pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTable, Error> {
+    let WriteRequest {
+        contract,
+        location,
+        policy,
+        mode,
+        ..
+    } = request;
+    let exists = |open: OpenTable| match mode {
+        WriteMode::ErrorIfExists => Err(Error::TableExists {
+            dataset: contract.name().clone(),
+            version: open.version(),
+        }),
+        _ => Ok(open),
+    };
+    let mut created = None;
     let open = match open_table(location, None).await {
-        Ok(open) => open,
+        Ok(open) => exists(open)?,
         Err(ossature_registry::Error::NoTable { .. }) => {
-            create(contract, location, policy).await?;
-            open_table(location, None).await?
+            created = create(request).await?;
+            let open = open_table(location, None).await?;
+            // Who loses a race of creators uses the winner's table, if it was created from the same contract.
+            if created.is_some() {
+                open
+            } else {
+                exists(open)?
+            }
         }
         Err(error) => return Err(error.into()),
     };
-    check_contract(contract, &open)?;
-    let report = check_protocol(&open, policy)?;
-    if !report.is_writable() {
-        return Err(Error::ProtocolRefused {
-            dataset: contract.name().clone(),
-            problems: report.problems,
-        });
-    }
-    Ok((open, report))
+    let snapshot = open
+        .table()
+        .snapshot()
+        .map_err(Error::delta("reading a table"))?;
+    let state = table_state(snapshot);
+    let protocol = check_protocol(request, &state)?;
+    let schema_plan = check_contract(request, snapshot)?;
+    let stored = snapshot.snapshot().arrow_schema();
+    let constraints = constraints_of(&policy.constraints.value, &state, &stored);
+    let change = plan_change(&state, policy).map_err(Error::Policy)?;
+    let changes = change_actions(request, snapshot, &change, &schema_plan)?;
+    Ok(WritableTable {
+        open,
+        protocol,
+        enablement: created.unwrap_or(change.report),
+        constraints,
+        changes,
+    })
 }
 
-async fn create(
-    contract: &DatasetSpec,
-    location: &TableLocation,
-    policy: &ResolvedPolicy,
-) -> Result<(), Error> {
+/// Commits version 0: protocol, schema and properties, at once. Nothing when somebody else was faster.
+///
+/// The runtime's own builder is not used. It lists features as properties suggest, some for readers only, on which it
+/// panics.
+async fn create(request: &WriteRequest) -> Result<Option<EnablementReport>, Error> {
+    let WriteRequest {
+        contract,
+        location,
+        policy,
+        ..
+    } = request;
     let schema: StructType = (&to_stored(&contract.arrow_schema())).try_into_kernel()?;
-    let plan = plan_features(None, &policy.wanted_features()).map_err(Error::Policy)?;
+    let plan = plan_features(None, &policy.feature_request()).map_err(Error::Policy)?;
     let mut properties = render_properties(policy);
-    let mut actions = Vec::new();
-    if let Some(change) = plan.at_creation {
+    if let Some(change) = plan.change {
         properties.extend(change.properties);
-        if change.protocol != Protocol::PLAIN {
-            actions.push(Action::Protocol(protocol_action(&change.protocol)?));
-        }
     }
+    let protocol = &plan.report.protocol_after;
+    let failed = || Error::delta("making the first commit");
+    let metadata = new_metadata(&schema, contract.partition(), properties)
+        .and_then(|metadata| metadata.with_name(contract.name().to_string()))
+        .and_then(|metadata| metadata.with_description(contract.description().to_owned()))
+        .map_err(|error| failed()(error.into()))?;
+    let protocol = protocol_action(protocol)?;
+    let table = DeltaTableBuilder::from_url(location.url().clone())
+        .and_then(DeltaTableBuilder::build)
+        .map_err(failed())?;
     let keys = BTreeMap::from([
         (commit_keys::WRITER.to_owned(), json!(WRITER_VERSION)),
         (
@@ -71,24 +128,24 @@ async fn create(
             json!(policy.fingerprint().to_hex()),
         ),
     ]);
-    CreateBuilder::new()
-        .with_location(location.url().as_str())
-        .with_table_name(contract.name().as_str())
-        .with_comment(contract.description())
-        .with_columns(schema.fields().cloned())
-        .with_partition_columns(contract.partition().iter().map(ToString::to_string))
-        .with_configuration(
-            properties
-                .into_iter()
-                .map(|(key, value)| (key, Some(value))),
-        )
-        .with_actions(actions)
-        // Who loses a race of creators uses the winner's table, if it was created from the same contract.
-        .with_save_mode(SaveMode::Ignore)
-        .with_commit_properties(CommitProperties::default().with_metadata(keys))
-        .await
-        .map_err(Error::delta("creating a table"))?;
-    Ok(())
+    let properties = CommitProperties::default()
+        .with_metadata(keys)
+        .with_max_retries(0);
+    let operation = DeltaOperation::Create {
+        mode: SaveMode::ErrorIfExists,
+        location: location.url().clone(),
+        protocol: protocol.clone(),
+        metadata: metadata.clone(),
+    };
+    let done = CommitBuilder::from(properties)
+        .with_actions(vec![Action::Protocol(protocol), Action::Metadata(metadata)])
+        .build(None, table.log_store(), operation)
+        .await;
+    match done {
+        Ok(_) => Ok(Some(plan.report)),
+        Err(DeltaTableError::Transaction { source }) if Error::is_lost_race(&source) => Ok(None),
+        Err(error) => Err(failed()(error)),
+    }
 }
 
 /// The runtime's protocol type is made from its JSON form: it has no public constructor.
@@ -107,37 +164,7 @@ fn protocol_action(protocol: &Protocol) -> Result<ProtocolAction, Error> {
         .map_err(|error| Error::delta("making a protocol action")(error.into()))
 }
 
-/// Compares the stored schema with the contract; places of columns do not matter.
-fn check_contract(contract: &DatasetSpec, open: &OpenTable) -> Result<(), Error> {
-    let snapshot = open
-        .table()
-        .snapshot()
-        .map_err(Error::delta("reading a schema"))?;
-    let stored = from_stored(&snapshot.snapshot().arrow_schema());
-    let columns: Vec<ColumnSpec> = stored
-        .fields()
-        .iter()
-        .filter_map(|field| ColumnSpec::from_arrow(field).ok())
-        .collect();
-    let changes: Vec<Change> = diff_columns(contract, &columns)
-        .into_iter()
-        .filter(|change| !matches!(change, Change::Position { .. }))
-        .collect();
-    if changes.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::ContractChanged {
-            dataset: contract.name().clone(),
-            changes,
-        })
-    }
-}
-
-fn check_protocol(open: &OpenTable, policy: &ResolvedPolicy) -> Result<ProtocolReport, Error> {
-    let snapshot = open
-        .table()
-        .snapshot()
-        .map_err(Error::delta("reading a protocol"))?;
+fn table_state(snapshot: &DeltaTableState) -> TableState {
     let action = snapshot.protocol();
     let names = |features: Option<&[_]>| -> BTreeSet<String> {
         features
@@ -146,16 +173,135 @@ fn check_protocol(open: &OpenTable, policy: &ResolvedPolicy) -> Result<ProtocolR
             .map(ToString::to_string)
             .collect()
     };
-    let found = Protocol {
-        min_reader_version: u32::try_from(action.min_reader_version()).unwrap_or_default(),
-        min_writer_version: u32::try_from(action.min_writer_version()).unwrap_or_default(),
-        reader_features: names(action.reader_features()),
-        writer_features: names(action.writer_features()),
-    };
+    let properties = snapshot.metadata().configuration().iter();
+    TableState {
+        protocol: Protocol {
+            min_reader_version: u32::try_from(action.min_reader_version()).unwrap_or_default(),
+            min_writer_version: u32::try_from(action.min_writer_version()).unwrap_or_default(),
+            reader_features: names(action.reader_features()),
+            writer_features: names(action.writer_features()),
+        },
+        properties: properties
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+    }
+}
+
+/// Refuses what would fail only when all files are stored, or would give other rows than were written.
+fn check_protocol(request: &WriteRequest, state: &TableState) -> Result<ProtocolReport, Error> {
+    let dataset = || request.contract.name().clone();
     let required = FeatureGate {
         min_reader_version: 0,
         min_writer_version: 0,
-        features: policy.wanted_features(),
+        features: request.policy.wanted_features(),
     };
-    Ok(gate(&required, &found, &ProtocolSupport::runtime()))
+    let report = gate(&required, &state.protocol, &ProtocolSupport::runtime());
+    if !report.is_writable() {
+        return Err(Error::ProtocolRefused {
+            dataset: dataset(),
+            problems: report.problems,
+        });
+    }
+    if maps_columns(&state.properties) {
+        return Err(Error::MappedColumns { dataset: dataset() });
+    }
+    let keeps_rows = matches!(
+        request.mode,
+        WriteMode::Append | WriteMode::ErrorIfExists | WriteMode::Compact
+    );
+    if !keeps_rows && state.has_active(DeltaFeature::AppendOnly) {
+        return Err(Error::AppendOnly {
+            dataset: dataset(),
+            mode: request.mode.as_str(),
+        });
+    }
+    Ok(report)
+}
+
+/// Compares the stored schema with the contract; places of columns do not matter.
+fn check_contract(request: &WriteRequest, snapshot: &DeltaTableState) -> Result<SchemaPlan, Error> {
+    let contract = &request.contract;
+    let stored = from_stored(&snapshot.snapshot().arrow_schema());
+    let columns = stored.fields().iter().map(|field| {
+        ColumnSpec::from_arrow(field).map_err(|_| Error::UnsupportedType {
+            found: field.data_type().clone(),
+        })
+    });
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    let partition = snapshot.metadata().partition_columns().iter();
+    let of_columns =
+        partition.filter_map(|name| columns.iter().find(|it| it.name().as_str() == name));
+    let partition: Vec<ColumnName> = of_columns.map(|column| column.name().clone()).collect();
+    let mode = request.policy.schema_mode.value;
+    plan_schema(mode, contract, &columns, &partition).map_err(|errors| Error::ContractChanged {
+        dataset: contract.name().clone(),
+        errors,
+    })
+}
+
+/// The protocol and the metadata that the next commit brings; nothing when the table has them.
+fn change_actions(
+    request: &WriteRequest,
+    snapshot: &DeltaTableState,
+    change: &TableChange,
+    schema: &SchemaPlan,
+) -> Result<Vec<Action>, Error> {
+    let mut actions = Vec::new();
+    if let Some(protocol) = &change.protocol {
+        actions.push(Action::Protocol(protocol_action(protocol)?));
+    }
+    let changed = || -> Result<Metadata, DeltaTableError> {
+        let mut metadata = with_columns(&request.contract, snapshot, schema)?;
+        for (key, value) in &change.set {
+            metadata = metadata.add_config_key(key.clone(), value.clone())?;
+        }
+        for key in &change.unset {
+            metadata = metadata.remove_config_key(key)?;
+        }
+        Ok(metadata)
+    };
+    if !(schema.is_empty() && change.set.is_empty() && change.unset.is_empty()) {
+        let metadata = changed().map_err(Error::delta("changing a table's metadata"))?;
+        actions.push(Action::Metadata(metadata));
+    }
+    Ok(actions)
+}
+
+/// The stored metadata with the columns that are planned.
+fn with_columns(
+    contract: &DatasetSpec,
+    snapshot: &DeltaTableState,
+    schema: &SchemaPlan,
+) -> Result<Metadata, DeltaTableError> {
+    let found = snapshot.metadata();
+    if schema.is_empty() {
+        return Ok(found.clone());
+    }
+    let declared: StructType = (&to_stored(&contract.arrow_schema())).try_into_kernel()?;
+    if schema.replace {
+        let configuration = found.configuration().iter();
+        return Ok(
+            new_metadata(&declared, contract.partition(), configuration)?
+                .with_table_id(found.id().to_owned())?
+                .with_name(contract.name().to_string())?
+                .with_description(contract.description().to_owned())?,
+        );
+    }
+    // The stored columns stay in their places, and the new ones come behind them.
+    let stored = snapshot.schema();
+    let has = |names: &[ColumnName], field: &StructField| {
+        names.iter().any(|name| name.as_str() == field.name())
+    };
+    let kept = stored.fields().map(|field| {
+        let wanted = declared
+            .field(field.name())
+            .filter(|_| has(&schema.extend, field));
+        wanted.unwrap_or(field).clone()
+    });
+    let added = declared
+        .fields()
+        .filter(|field| has(&schema.add, field))
+        .cloned();
+    let columns = StructType::try_new(kept.chain(added))?;
+    Ok(found.clone().with_schema(&columns)?)
 }

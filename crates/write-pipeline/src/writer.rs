@@ -1,32 +1,42 @@
 //! The deterministic writer: takes ordered batches, gives back one version of a table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch, StringArray};
 use arrow_cast::cast;
-use arrow_schema::{DataType, Schema};
+use arrow_schema::{DataType, Schema, SchemaRef};
+use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
-use ossature_delta_policy::{ProtocolReport, ResolvedPolicy, resolve_layout};
-use ossature_registry::{OpenTable, TableLocation};
+use object_store::path::Path;
+use ossature_delta_policy::{
+    EnablementReport, Errors, ProtocolReport, ResolvedPolicy, check_schema_mode,
+};
+use ossature_registry::TableLocation;
 use ossature_schema_spec::{DatasetSpec, Fingerprint, Version};
 use parquet::file::metadata::SortingColumn;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 
-use crate::commit::{FileFacts, check_transaction, commit, live_files};
+use crate::commit::{
+    CommitPlan, FileFacts, Transacted, check_metadata, check_transaction, commit, content_of,
+    live_files,
+};
+use crate::constraint::ConstraintCheck;
 use crate::contract::ContractCheck;
-use crate::cut::{Chunk, RadixCutter};
-use crate::digest::ContentDigest;
+use crate::cut::{Leaf, RadixCutter};
 use crate::encode::FileEncoder;
 use crate::name::{FileNames, FilePlace};
-use crate::order::OrderCheck;
+use crate::order::{OrderCheck, RowEncoder};
+use crate::range::encode_ranges;
+use crate::rewrite::{Rule, Weave};
 use crate::statistics::StatisticsColumns;
 use crate::store::{FileWriter, StoredFile};
-use crate::table::open_or_create;
-use crate::{Error, Provenance, WriteMode};
+use crate::stored::{LiveFile, PartitionValues};
+use crate::table::{WritableTable, open_or_create};
+use crate::{Error, Provenance, WriteFailure, WriteMode};
 
 /// Encoders that several writers share, so that tables written side by side use the same threads.
 #[derive(Debug, Clone)]
@@ -63,11 +73,13 @@ pub struct WriteOutcome {
     pub location: String,
     /// The policy that was applied.
     pub policy: ResolvedPolicy,
+    /// What became of the rows that were there.
+    pub mode: WriteMode,
     /// The version before.
     pub version_before: Version,
     /// The version that holds the rows: the one before when nothing had to be committed.
     pub version: Version,
-    /// Rows written.
+    /// Rows of the version, for an append those that were added.
     pub rows: u64,
     /// Bytes of the version's files, for an append of the added files.
     pub bytes: u64,
@@ -77,40 +89,47 @@ pub struct WriteOutcome {
     pub files_added: usize,
     /// Files that this commit removed.
     pub files_removed: usize,
-    /// Digest of the rows in their order.
+    /// Digest of the rows of those files, in their order. It depends on where rows are cut into files.
     pub content: Fingerprint,
     /// What the table's protocol demands and whether the runtime provides it.
     pub protocol: ProtocolReport,
+    /// The features that were asked for, had and got.
+    pub enablement: EnablementReport,
 }
 
 /// Writes the rows of one dataset as one version of its table.
 ///
-/// Rows are pushed in the declared order. Each is checked against the contract, proven to follow the one before, and
-/// digested; the stream is cut into files by data alone, files are encoded in parallel and named after their content,
-/// and everything becomes visible in one commit by [`TableWriter::finish`]. Until then the table is as it was; a writer
-/// that is dropped before begins no more files.
+/// Rows are pushed in the declared order. Each is checked against the contract and its constraints, and proven to follow
+/// the one before; the stream is cut into files by data alone, files are digested and encoded in parallel and named after
+/// their content, and everything becomes visible in one commit by [`TableWriter::finish`]. Until then the table is as it
+/// was; a writer that is dropped before begins no more files.
 ///
 /// The key is proven within each partition when its columns are the leading ones of the order, partition columns aside.
 /// Of another key, only rows that are equal in the whole order are found.
 ///
 /// **Memory**: the rows that are being collected, at most those of one file and one batch; and for every thread of the
-/// pool one file, whose rows are let go while its bytes are made, and whose bytes are kept until they are stored.
+/// pool one file, whose rows are let go while its bytes are made, and whose bytes are kept until they are stored. Where
+/// rows go among those that are there, one stored file more.
 pub struct TableWriter {
     request: WriteRequest,
-    open: OpenTable,
-    protocol: ProtocolReport,
+    table: WritableTable,
+    /// The transaction of the request is in the table: there is nothing to do.
+    is_done: bool,
     check: ContractCheck,
+    constraints: ConstraintCheck,
     order: OrderCheck,
-    digest: ContentDigest,
     partition: Partition,
     cutter: RadixCutter,
+    /// The stored rows that new ones go among.
+    weave: Option<Weave>,
     pool: EncodePool,
     files: Arc<FileWriter>,
     /// Files on their way into the store. A writer that is dropped takes them along.
     tasks: JoinSet<Result<StoredFile, Error>>,
-    /// Chunks that were cut, and the files of those that are stored.
-    chunks: usize,
+    /// Leaves that were cut, and the files of those that are stored.
+    leaves: usize,
     stored: BTreeMap<usize, StoredFile>,
+    kept: BTreeMap<usize, (PartitionValues, Arc<LiveFile>)>,
     rows: u64,
 }
 
@@ -124,91 +143,138 @@ impl std::fmt::Debug for TableWriter {
 }
 
 impl TableWriter {
-    /// Opens the table, or creates it from the contract.
+    /// Opens the table, or creates it from the contract. Everything that can be refused without rows is refused here.
     ///
-    /// **Errors**: [`Error::ContractChanged`], [`Error::ProtocolRefused`], [`Error::Policy`], [`Error::Superseded`] when a
-    /// later run has written the table, and those of the runtime.
+    /// **Errors**: [`Error::ContractChanged`], [`Error::ProtocolRefused`], [`Error::Policy`], [`Error::TableExists`],
+    /// [`Error::RangeRefused`], [`Error::NoLeadingKey`], [`Error::ConstraintUnusable`], [`Error::ReservedKey`],
+    /// [`Error::Superseded`] when a later run has written the table, and those of the runtime.
     pub async fn open(request: WriteRequest, pool: EncodePool) -> Result<Self, Error> {
         let WriteRequest {
-            contract,
-            location,
-            policy,
-            ..
+            contract, policy, ..
         } = &request;
-        let layout = resolve_layout(contract)?;
-        let (open, protocol) = open_or_create(contract, location, policy).await?;
-        check_transaction(&request, &open).await?;
+        let layout = policy.layout.value.clone();
+        let replaces_all = request.mode == WriteMode::Overwrite;
+        check_schema_mode(policy.schema_mode.value, replaces_all).map_err(Errors::from)?;
+        check_metadata(&request.provenance.metadata)?;
         let schema = contract.arrow_schema();
-        let data_fields: Vec<_> = contract
-            .columns()
-            .iter()
-            .zip(schema.fields())
-            .filter(|(column, _)| !contract.partition().contains(column.name()))
-            .map(|(_, field)| Arc::clone(field))
-            .collect();
-        let file_schema = Arc::new(Schema::new(data_fields));
+        let file_schema = file_schema(contract);
+        let rule = rule(&request, &file_schema)?;
+        let table = Box::pin(open_or_create(&request)).await?;
+        let open = &table.open;
+        let is_done = check_transaction(&request, open).await? == Transacted::Yes;
+        let constraints = ConstraintCheck::try_new(contract.name(), &schema, &table.constraints)?;
+        let weave = match rule {
+            Some(rule) if !is_done => Some(Weave::try_new(rule, contract, open, &file_schema)?),
+            _ => None,
+        };
         let sorting = sorting_columns(contract, &file_schema)?;
-        let encoder = FileEncoder::try_new(contract.name().as_str(), file_schema, layout, sorting)?;
+        let name = contract.name().as_str();
         let files = FileWriter {
-            encoder,
+            encoder: FileEncoder::try_new(name, Arc::clone(&file_schema), layout, sorting)?,
             statistics: StatisticsColumns::new(contract, &policy.statistics.value.columns),
             store: open.table().object_store(),
-            live: live_files(&open)?,
-            names: Mutex::new(FileNames::new(request.mode, open.version())),
+            live: live_files(open)?,
+            names: Mutex::new(FileNames::new(&request.mode, open.version())),
+            begun: Mutex::default(),
+            schema: Arc::clone(&file_schema),
         };
         let rows_max = usize::try_from(policy.rows_per_file_max.value.get()).unwrap_or(usize::MAX);
         Ok(Self {
             check: ContractCheck::new(contract),
-            order: OrderCheck::try_new(contract)?,
-            digest: ContentDigest::new(&schema),
+            order: OrderCheck::try_new(contract, &file_schema)?,
+            constraints,
             partition: Partition::default(),
             cutter: RadixCutter::new(rows_max),
+            weave,
             pool,
             files: Arc::new(files),
             tasks: JoinSet::new(),
-            chunks: 0,
+            leaves: 0,
             stored: BTreeMap::new(),
+            kept: BTreeMap::new(),
             rows: 0,
-            open,
-            protocol,
+            is_done,
+            table,
             request,
         })
     }
 
+    /// As [`TableWriter::open`]; what goes wrong says of which write.
+    ///
+    /// **Errors**: a [`WriteFailure`] with those of [`TableWriter::open`], which leaves nothing behind.
+    pub async fn open_or_fail(
+        request: WriteRequest,
+        pool: EncodePool,
+    ) -> Result<Self, Box<WriteFailure>> {
+        let dataset = request.contract.name().clone();
+        let location = request.location.to_string();
+        let opened = Box::pin(Self::open(request, pool)).await;
+        opened.map_err(|error| Box::new(WriteFailure::before(dataset, location, error)))
+    }
+
     /// Takes the next rows. Waits while all encoders are busy.
     ///
-    /// **Errors**: [`Error::RowsDiffer`], [`Error::UnexpectedNull`], [`Error::OutOfOrder`], [`Error::DuplicateKey`]; and
-    /// for files of earlier rows [`Error::FooterDiffers`], [`Error::Store`].
+    /// **Errors**: [`Error::RowsDiffer`], [`Error::UnexpectedNull`], [`Error::ConstraintViolated`], [`Error::OutOfOrder`],
+    /// [`Error::DuplicateKey`], [`Error::OutsideRanges`], [`Error::RowsForCompaction`]; and for files of earlier rows
+    /// [`Error::FooterDiffers`], [`Error::Store`].
     pub async fn push(&mut self, batch: &RecordBatch) -> Result<(), Error> {
-        if batch.num_rows() == 0 {
+        if batch.num_rows() == 0 || self.is_done {
             return Ok(());
+        }
+        if self.request.mode == WriteMode::Compact {
+            return Err(Error::RowsForCompaction {
+                dataset: self.request.contract.name().clone(),
+            });
         }
         self.take_ended()?;
         let batch = self.check.apply(batch)?;
-        self.digest.update(&batch)?;
-        self.rows += batch.num_rows() as u64;
+        self.constraints.check(&batch)?;
         for (values, part) in split_partitions(&self.request.contract, &batch)? {
-            let mut full = Vec::new();
             if self.partition.values.as_ref() != Some(&values) {
-                self.end_partition(&mut full);
-                self.encode(full).await?;
-                full = Vec::new();
-                self.begin_partition(values)?;
+                self.end_partition().await?;
+                self.begin_partition(values).await?;
             }
-            let keys = self.order.keys(&part)?;
             let rows = drop_partition_columns(&self.request.contract, &part)?;
-            self.cutter.push(&rows, &keys, &mut full);
-            self.encode(full).await?;
+            let keys = self.order.keys(&rows)?;
+            let before = self.rows;
+            self.rows += rows.num_rows() as u64;
+            if let Some(weave) = &mut self.weave {
+                weave.begin_rows(self.request.contract.name(), &rows, &keys, before)?;
+            }
+            let mut from = 0;
+            while from < rows.num_rows() {
+                from = if let Some(weave) = &mut self.weave {
+                    Box::pin(weave.advance(&rows, &keys, from, &mut self.cutter)).await?
+                } else {
+                    self.cutter.push(&rows, &keys);
+                    rows.num_rows()
+                };
+                self.cut().await?;
+            }
         }
         Ok(())
     }
 
-    fn end_partition(&mut self, full: &mut Vec<Chunk>) {
-        let fresh = RadixCutter::new(self.cutter.rows_max());
-        std::mem::replace(&mut self.cutter, fresh).finish(full);
+    /// Ends the rows of the partition that was begun.
+    async fn end_partition(&mut self) -> Result<(), Error> {
+        if self.partition.values.is_none() {
+            return Ok(());
+        }
+        while match &mut self.weave {
+            Some(weave) => Box::pin(weave.drain(&mut self.cutter)).await?,
+            None => false,
+        } {
+            self.cut().await?;
+        }
+        self.cut().await?;
+        self.cutter.end();
+        self.cut().await?;
+        self.cutter = RadixCutter::new(self.cutter.rows_max());
+        self.partition.values = None;
+        Ok(())
     }
 
-    fn begin_partition(&mut self, values: Vec<Option<String>>) -> Result<(), Error> {
+    async fn begin_partition(&mut self, values: PartitionValues) -> Result<(), Error> {
         self.order.begin_partition();
         if self.partition.seen.contains(&values) {
             let order = self
@@ -223,23 +289,50 @@ impl TableWriter {
                 row: self.rows,
             });
         }
+        if let Some(weave) = &mut self.weave {
+            Box::pin(weave.begin_partition(&values)).await?;
+        }
         self.partition.place = Arc::new(FilePlace::new(self.request.contract.partition(), &values));
-        self.partition.seen.push(values.clone());
+        self.partition.seen.insert(values.clone());
         self.partition.values = Some(values);
         Ok(())
     }
 
-    /// Hands chunks to the encoders.
-    async fn encode(&mut self, chunks: Vec<Chunk>) -> Result<(), Error> {
-        for chunk in chunks {
-            let Ok(permit) = Arc::clone(&self.pool.0).acquire_owned().await else {
-                return Err(Error::Cancelled);
-            };
-            self.take_ended()?;
-            let (files, place) = (Arc::clone(&self.files), Arc::clone(&self.partition.place));
-            self.tasks
-                .spawn(files.write(self.chunks, chunk, place, permit));
-            self.chunks += 1;
+    /// Hands over the leaves that are known by now, and reads stored files where no leaf is known without their rows.
+    async fn cut(&mut self) -> Result<(), Error> {
+        loop {
+            let mut leaves = Vec::new();
+            let unread = self.cutter.cut(&mut leaves);
+            self.encode(leaves).await?;
+            match (unread, self.weave.as_ref().map(Weave::stored)) {
+                (Some(file), Some(stored)) => {
+                    self.cutter.supply(&file, stored.read(&file).await?);
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Hands leaves to the encoders.
+    async fn encode(&mut self, leaves: Vec<Leaf>) -> Result<(), Error> {
+        for leaf in leaves {
+            let number = self.leaves;
+            self.leaves += 1;
+            match leaf {
+                Leaf::Kept(file) => {
+                    let values = self.partition.values.clone().unwrap_or_default();
+                    self.kept.insert(number, (values, file));
+                }
+                Leaf::New(chunk) => {
+                    let Ok(permit) = Arc::clone(&self.pool.0).acquire_owned().await else {
+                        return Err(Error::Cancelled);
+                    };
+                    self.take_ended()?;
+                    let (files, place) =
+                        (Arc::clone(&self.files), Arc::clone(&self.partition.place));
+                    self.tasks.spawn(files.write(number, chunk, place, permit));
+                }
+            }
         }
         Ok(())
     }
@@ -261,57 +354,189 @@ impl TableWriter {
 
     /// Ends the rows and commits them.
     ///
-    /// Nothing is committed when the table already holds exactly these rows in exactly these files.
+    /// Nothing is committed when the table already holds exactly these rows in exactly these files, and when the
+    /// transaction of the request is in the table already.
     ///
-    /// **Errors**: [`Error::Conflict`] when somebody else committed since the table was opened, those of
-    /// [`TableWriter::push`], and those of the store.
-    pub async fn finish(mut self) -> Result<WriteOutcome, Error> {
-        let mut full = Vec::new();
-        self.end_partition(&mut full);
-        self.encode(full).await?;
+    /// **Errors**: a [`WriteFailure`] with [`Error::Conflict`] when somebody else committed since the table was opened,
+    /// with those of [`TableWriter::push`], and with those of the store. It names the files that no version has.
+    pub async fn finish(mut self) -> Result<WriteOutcome, Box<WriteFailure>> {
+        match Box::pin(self.try_finish()).await {
+            Ok(outcome) => Ok(outcome),
+            Err(error) => Err(Box::new(Box::pin(self.fail(error)).await)),
+        }
+    }
+
+    /// Gives up, for the reason that [`TableWriter::push`] or the source of the rows gave. Files that are being encoded are
+    /// waited for, so that none is stored afterwards.
+    pub async fn fail(mut self, error: Error) -> WriteFailure {
+        self.tasks.abort_all();
+        while self.tasks.join_next().await.is_some() {}
+        let begun = std::mem::take(&mut *self.files.begun.lock().await);
+        let orphans = begun.iter().map(ToString::to_string);
+        WriteFailure {
+            dataset: self.request.contract.name().clone(),
+            location: self.request.location.to_string(),
+            version: self.table.open.version(),
+            orphans: orphans.collect(),
+            source: error,
+        }
+    }
+
+    async fn try_finish(&mut self) -> Result<WriteOutcome, Error> {
+        if self.is_done {
+            return self.outcome_of_stored();
+        }
+        self.end_partition().await?;
+        let untouched = self
+            .weave
+            .as_ref()
+            .map(Weave::untouched)
+            .unwrap_or_default();
+        for values in untouched {
+            self.begin_partition(values).await?;
+            self.end_partition().await?;
+        }
         while let Some(ended) = self.tasks.join_next().await {
             self.take(ended)?;
         }
-        // The names were given in the order in which files were ready; here they are told in the order of the rows.
-        let mut names = FileNames::new(self.request.mode, self.open.version());
-        let files: Vec<FileFacts> = std::mem::take(&mut self.stored)
-            .into_values()
-            .map(|file| FileFacts {
-                path: names.next(&file.place, &file.digest).to_string(),
-                bytes: file.bytes,
-                statistics: file.statistics,
-                partition: file.place.values.clone(),
-            })
-            .collect();
-        let content = self.digest.finish();
-        let committed = commit(&self.request, &self.open, &files, content).await?;
+        let files = self.name_files().await?;
+        let committed = commit(CommitPlan {
+            request: &self.request,
+            open: &self.table.open,
+            changes: std::mem::take(&mut self.table.changes),
+            files: &files,
+        })
+        .await?;
+        let sum = |of: fn(&FileFacts) -> u64| files.iter().map(of).sum();
         Ok(WriteOutcome {
-            contract: self.request.contract,
+            contract: self.request.contract.clone(),
             location: self.request.location.to_string(),
-            policy: self.request.policy,
-            version_before: self.open.version(),
+            policy: self.request.policy.clone(),
+            mode: self.request.mode.clone(),
+            version_before: self.table.open.version(),
             version: committed.version,
-            rows: self.rows,
-            bytes: files.iter().map(|file| file.bytes).sum(),
+            rows: sum(|file| file.rows),
+            bytes: sum(|file| file.bytes),
             files: files.len(),
             files_added: committed.added,
             files_removed: committed.removed,
-            content,
-            protocol: self.protocol,
+            content: committed.content,
+            protocol: self.table.protocol.clone(),
+            enablement: self.table.enablement.clone(),
         })
+    }
+
+    /// The files in the order of the rows, under the names that do not depend on which was ready first.
+    async fn name_files(&mut self) -> Result<Vec<FileFacts>, Error> {
+        let kept = self.kept.values();
+        let taken = kept.map(|(_, file)| Path::parse(&file.path).unwrap_or_default());
+        let mut names =
+            FileNames::new(&self.request.mode, self.table.open.version()).without(taken.collect());
+        let mut files = BTreeMap::new();
+        for (number, file) in std::mem::take(&mut self.stored) {
+            let path = names.next(&file.place, &file.digest);
+            self.files.ensure(&path, &file).await?;
+            let values = self.request.contract.partition().iter();
+            let values = values.map(|name| file.place.values.get(name.as_str()).cloned().flatten());
+            files.insert(
+                number,
+                FileFacts {
+                    path: path.to_string(),
+                    bytes: file.bytes,
+                    rows: file.rows,
+                    content: file.content,
+                    first: file.first,
+                    last: file.last,
+                    partition: values.collect(),
+                    statistics: Some(file.statistics),
+                },
+            );
+        }
+        for (number, (partition, file)) in &self.kept {
+            files.insert(
+                *number,
+                FileFacts {
+                    path: file.path.clone(),
+                    bytes: file.bytes,
+                    rows: file.rows as u64,
+                    content: file.content,
+                    first: file.first.clone(),
+                    last: file.last.clone(),
+                    partition: partition.clone(),
+                    statistics: None,
+                },
+            );
+        }
+        Ok(files.into_values().collect())
+    }
+
+    /// What an earlier attempt of the same transaction wrote.
+    fn outcome_of_stored(&self) -> Result<WriteOutcome, Error> {
+        let open = &self.table.open;
+        let snapshot = open
+            .table()
+            .snapshot()
+            .map_err(Error::delta("reading a table"))?;
+        let (mut rows, mut bytes, mut files) = (0, 0, 0);
+        for file in snapshot.log_data().iter() {
+            rows += file.num_records().unwrap_or_default() as u64;
+            bytes += u64::try_from(file.size()).unwrap_or_default();
+            files += 1;
+        }
+        Ok(WriteOutcome {
+            contract: self.request.contract.clone(),
+            location: self.request.location.to_string(),
+            policy: self.request.policy.clone(),
+            mode: self.request.mode.clone(),
+            version_before: open.version(),
+            version: open.version(),
+            rows,
+            bytes,
+            files,
+            files_added: 0,
+            files_removed: 0,
+            content: open.commit().content.unwrap_or_else(|| content_of(&[])),
+            protocol: self.table.protocol.clone(),
+            enablement: self.table.enablement.clone(),
+        })
+    }
+}
+
+/// The columns inside of files.
+fn file_schema(contract: &DatasetSpec) -> SchemaRef {
+    let schema = contract.arrow_schema();
+    let columns = contract.columns().iter().zip(schema.fields());
+    let inside = columns.filter(|(column, _)| !contract.partition().contains(column.name()));
+    let fields: Vec<_> = inside.map(|(_, field)| Arc::clone(field)).collect();
+    Arc::new(Schema::new(fields))
+}
+
+/// Which stored rows stay, where new ones go among them.
+fn rule(request: &WriteRequest, schema: &SchemaRef) -> Result<Option<Rule>, Error> {
+    let contract = &request.contract;
+    match &request.mode {
+        WriteMode::Overwrite | WriteMode::Append | WriteMode::ErrorIfExists => Ok(None),
+        WriteMode::Replace(ranges) => Ok(Some(Rule::Outside(encode_ranges(contract, ranges)?))),
+        WriteMode::Compact => Ok(Some(Rule::Outside(Vec::new()))),
+        WriteMode::Merge => match RowEncoder::of_leading_key(contract, schema)? {
+            Some(key) => Ok(Some(Rule::OtherKeys(key))),
+            None => Err(Error::NoLeadingKey {
+                dataset: contract.name().clone(),
+            }),
+        },
     }
 }
 
 /// The partition that rows go to, and those that are done.
 #[derive(Debug, Default)]
 struct Partition {
-    values: Option<Vec<Option<String>>>,
+    values: Option<PartitionValues>,
     place: Arc<FilePlace>,
-    seen: Vec<Vec<Option<String>>>,
+    seen: BTreeSet<PartitionValues>,
 }
 
 /// A slice of a batch whose rows have the same partition values.
-type PartitionSlice = (Vec<Option<String>>, RecordBatch);
+type PartitionSlice = (PartitionValues, RecordBatch);
 
 fn split_partitions(
     contract: &DatasetSpec,
@@ -395,15 +620,21 @@ fn sorting_columns(contract: &DatasetSpec, files: &Schema) -> Result<Vec<Sorting
 
 /// Writes a stream of batches: see [`TableWriter`].
 ///
-/// **Errors**: those of [`TableWriter`], and [`Error::Engine`] when the stream fails.
+/// **Errors**: a [`WriteFailure`] with those of [`TableWriter`], and with [`Error::Engine`] when the stream fails.
 pub async fn write_stream(
     request: WriteRequest,
     pool: EncodePool,
-    mut stream: datafusion::execution::SendableRecordBatchStream,
-) -> Result<WriteOutcome, Error> {
-    let mut writer = TableWriter::open(request, pool).await?;
+    mut stream: SendableRecordBatchStream,
+) -> Result<WriteOutcome, Box<WriteFailure>> {
+    let mut writer = TableWriter::open_or_fail(request, pool).await?;
     while let Some(batch) = stream.next().await {
-        writer.push(&batch?).await?;
+        let pushed = match batch {
+            Ok(batch) => writer.push(&batch).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = pushed {
+            return Err(Box::new(Box::pin(writer.fail(error)).await));
+        }
     }
-    writer.finish().await
+    Box::pin(writer.finish()).await
 }

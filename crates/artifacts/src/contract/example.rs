@@ -149,6 +149,7 @@ pub(super) fn write_artifact() -> Result<Envelope, Error> {
         dataset: "cpg.cpg_nodes".to_owned(),
         contract_hash: digest(0x41),
         table_uri: "s3://bucket/lake/cpg/cpg_nodes/".to_owned(),
+        mode: "overwrite".to_owned(),
         version_before: 4,
         version: 5,
         rows: 1_000,

@@ -52,12 +52,14 @@ impl From<&ParquetSpec> for LayoutV1 {
             row_group_rows_max,
             page_rows_max,
             columns,
+            ..
         } = spec;
         let column = |(name, layout): (&ColumnName, &ColumnLayout)| {
             let ColumnLayout {
                 encoding,
                 statistics,
                 bloom_filter,
+                ..
             } = layout;
             ColumnLayoutV1 {
                 column: name.to_string(),

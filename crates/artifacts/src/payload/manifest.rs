@@ -7,8 +7,8 @@ use ossature_write_pipeline::WriteOutcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::redaction::redact;
 use crate::{DigestV1, Payload, PinV1};
+use ossature_write_pipeline::redact;
 
 /// Where a run stands.
 #[derive(
@@ -132,13 +132,14 @@ pub struct OutputV1 {
 }
 
 impl OutputV1 {
-    /// What a write published, and the plan that computed its rows. The outcome has to be one of an overwrite: an append
-    /// tells of the added rows only.
+    /// What a write published, and the plan that computed its rows. The outcome must not be one of an append,
+    /// which tells of the added rows only.
     pub fn of(outcome: &WriteOutcome, plan: Option<Fingerprint>) -> Self {
         let WriteOutcome {
             contract,
             location,
             policy,
+            mode: _,
             version_before: _,
             version,
             rows,
@@ -148,6 +149,7 @@ impl OutputV1 {
             files_removed: _,
             content,
             protocol: _,
+            enablement: _,
         } = outcome;
         Self {
             name: contract.name().to_string(),

@@ -16,6 +16,8 @@ pub struct WriteArtifactV1 {
     pub contract_hash: DigestV1,
     /// The table's folder, without secrets.
     pub table_uri: String,
+    /// What became of the rows that were there: `overwrite`, `append` and so on.
+    pub mode: String,
     /// The version before.
     pub version_before: u64,
     /// The version that holds the rows: the one before when nothing had to be committed.
@@ -51,6 +53,7 @@ impl From<&WriteOutcome> for WriteArtifactV1 {
             contract,
             location,
             policy,
+            mode,
             version_before,
             version,
             rows,
@@ -60,11 +63,13 @@ impl From<&WriteOutcome> for WriteArtifactV1 {
             files_removed,
             content,
             protocol,
+            enablement: _,
         } = outcome;
         Self {
             dataset: contract.name().to_string(),
             contract_hash: DigestV1::from(contract.contract_hash()),
             table_uri: location.clone(),
+            mode: mode.to_string(),
             version_before: version_before.number(),
             version: version.number(),
             rows: *rows,

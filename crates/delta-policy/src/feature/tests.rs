@@ -10,7 +10,7 @@ fn render(row: &FeatureSpec) -> String {
     });
     let enablement = match row.enablement {
         Enablement::AtCreation => "at creation".to_owned(),
-        Enablement::AfterCreation => "after creation".to_owned(),
+        Enablement::OnlyAtCreation(_) => "only at creation".to_owned(),
         Enablement::Refused(_) => "refused".to_owned(),
     };
     let property = row.property.map_or(String::new(), |property| {
@@ -31,10 +31,10 @@ fn the_catalogue_of_features() {
         catalogManaged: ReaderAndWriter listed Refused, refused
         catalogOwned-preview: ReaderAndWriter listed Refused, refused
         changeDataFeed: Writer (1, 4) Writable, at creation delta.enableChangeDataFeed=true
-        checkConstraints: Writer (1, 3) Writable, refused
+        checkConstraints: Writer (1, 3) Writable, at creation
         checkpointProtection: Writer listed Writable, refused
         clustering: Writer listed ReadOnly, refused
-        columnMapping: ReaderAndWriter (2, 5) Writable, refused delta.columnMapping.mode=name
+        columnMapping: ReaderAndWriter (2, 5) Writable, only at creation delta.columnMapping.mode=name
         deletionVectors: ReaderAndWriter listed Writable, at creation delta.enableDeletionVectors=true
         domainMetadata: Writer listed ReadOnly, refused
         generatedColumns: Writer (1, 4) Writable, refused
@@ -50,7 +50,7 @@ fn the_catalogue_of_features() {
         timestampNtz: ReaderAndWriter listed Writable, at creation
         typeWidening: ReaderAndWriter listed Refused, refused delta.enableTypeWidening=true
         typeWidening-preview: ReaderAndWriter listed Refused, refused delta.enableTypeWidening=true
-        v2Checkpoint: ReaderAndWriter listed Writable, after creation delta.checkpointPolicy=v2
+        v2Checkpoint: ReaderAndWriter listed Writable, at creation delta.checkpointPolicy=v2
         vacuumProtocolCheck: ReaderAndWriter listed Refused, refused
         variantShredding: ReaderAndWriter listed Refused, refused
         variantShredding-preview: ReaderAndWriter listed Refused, refused

@@ -5,8 +5,8 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::sample::{columns, dataset};
 use crate::{
-    DeltaFeature, PolicyOverrides, Protocol, Retention, StatsPolicy, TablePolicy, plan_features,
-    resolve,
+    ColumnMapping, DeltaFeature, PolicyOverrides, Protocol, Retention, StatsPolicy, TablePolicy,
+    plan_features, resolve,
 };
 
 fn resolved(policy: &TablePolicy) -> ResolvedPolicy {
@@ -51,7 +51,7 @@ fn no_statistics_has_to_be_said() {
     );
     // The only column that is named is the partition column.
     check(
-        &TablePolicy::default().statistics(StatsPolicy::Explicit(columns("kind"))),
+        &TablePolicy::default().statistics(StatsPolicy::ExplicitLenient(columns("kind"))),
         &expect![[r#"
             delta.checkpointInterval=10
             delta.dataSkippingNumIndexedCols=0
@@ -64,7 +64,9 @@ fn no_statistics_has_to_be_said() {
 fn every_field_has_its_property() {
     check(
         &TablePolicy::default()
-            .statistics(StatsPolicy::Explicit(columns("seen name")))
+            .statistics(StatsPolicy::Explicit(columns("level name")))
+            .constraints([("positive", "node_id > 0")])
+            .persist_constraints(true)
             .change_feed(true)
             .features([
                 DeltaFeature::AppendOnly,
@@ -82,7 +84,9 @@ fn every_field_has_its_property() {
             delta.appendOnly=true
             delta.checkpoint.writeStatsAsStruct=true
             delta.checkpointInterval=7
-            delta.dataSkippingStatsColumns=name,seen
+            delta.checkpointPolicy=v2
+            delta.constraints.positive=node_id > 0
+            delta.dataSkippingStatsColumns=level,name
             delta.deletedFileRetentionDuration=interval 1 days
             delta.enableChangeDataFeed=true
             delta.enableDeletionVectors=true
@@ -95,17 +99,27 @@ fn every_field_has_its_property() {
 fn properties_of_the_first_commit_hold_those_of_the_feature_plan() {
     let policy = resolved(
         &TablePolicy::default()
-            .change_feed(true)
+            .column_mapping(ColumnMapping::Id)
+            .allow_protocol_upgrade(true)
             .features([DeltaFeature::V2Checkpoint]),
     );
     let properties = render_properties(&policy);
-    let plan = plan_features(None, &policy.wanted_features()).unwrap();
-    for (key, value) in plan.at_creation.unwrap().properties {
+    let plan = plan_features(None, &policy.feature_request()).unwrap();
+    let planned = plan.change.unwrap().properties;
+    assert_eq!(planned["delta.checkpointPolicy"], "v2");
+    assert_eq!(planned["delta.columnMapping.mode"], "id");
+    for (key, value) in planned {
         assert_eq!(properties.get(&key), Some(&value));
     }
-    for key in plan.after_creation.unwrap().properties.keys() {
-        assert_eq!(properties.get(key), None);
-    }
+}
+
+#[test]
+fn constraints_are_properties_only_where_they_are_persisted() {
+    let policy = TablePolicy::default().constraints([("positive", "node_id > 0")]);
+    let key = "delta.constraints.positive";
+    assert!(!render_properties(&resolved(&policy)).contains_key(key));
+    let policy = policy.persist_constraints(true);
+    assert_eq!(render_properties(&resolved(&policy))[key], "node_id > 0");
 }
 
 #[track_caller]
@@ -129,6 +143,7 @@ fn properties_that_a_field_decides_point_to_the_field() {
             ("delta.checkpointPolicy", "v2"),
             ("delta.columnMapping.maxColumnId", "5"),
             ("delta.columnMapping.mode", "name"),
+            ("delta.constraints.positive", "id > 0"),
             ("delta.dataSkippingNumIndexedCols", "5"),
             ("delta.dataSkippingStatsColumns", "id"),
             ("delta.deletedFileRetentionDuration", "interval 1 days"),
@@ -146,8 +161,9 @@ fn properties_that_a_field_decides_point_to_the_field() {
             property_has_field: table property `delta.appendOnly` is not set by name: `features` decides it
             property_has_field: table property `delta.checkpointInterval` is not set by name: `checkpoint_commits_interval` decides it
             property_has_field: table property `delta.checkpointPolicy` is not set by name: `features` decides it
-            property_has_field: table property `delta.columnMapping.maxColumnId` is not set by name: `features` decides it
-            property_has_field: table property `delta.columnMapping.mode` is not set by name: `features` decides it
+            property_has_field: table property `delta.columnMapping.maxColumnId` is not set by name: `column_mapping` decides it
+            property_has_field: table property `delta.columnMapping.mode` is not set by name: `column_mapping` decides it
+            property_has_field: table property `delta.constraints.positive` is not set by name: `constraints` decides it
             property_has_field: table property `delta.dataSkippingNumIndexedCols` is not set by name: `statistics` decides it
             property_has_field: table property `delta.dataSkippingStatsColumns` is not set by name: `statistics` decides it
             property_has_field: table property `delta.deletedFileRetentionDuration` is not set by name: `deleted_file_retention` decides it
@@ -169,7 +185,6 @@ fn properties_that_contradict_the_writer_are_refused() {
         &[
             ("delta.autoOptimize.autoCompact", "true"),
             ("delta.autoOptimize.optimizeWrite", "true"),
-            ("delta.constraints.positive", "id > 0"),
             ("delta.randomizeFilePrefixes", "true"),
             ("delta.randomPrefixLength", "2"),
             ("delta.setTransactionRetentionDuration", "interval 1 days"),
@@ -179,7 +194,6 @@ fn properties_that_contradict_the_writer_are_refused() {
         &expect![[r#"
             property_refused: table property `delta.autoOptimize.autoCompact` is refused: files are laid out by the deterministic writer
             property_refused: table property `delta.autoOptimize.optimizeWrite` is refused: files are laid out by the deterministic writer
-            property_refused: table property `delta.constraints.positive` is refused: the deterministic writer evaluates no constraint
             property_refused: table property `delta.randomPrefixLength` is refused: files are named by their content
             property_refused: table property `delta.randomizeFilePrefixes` is refused: files are named by their content
             property_refused: table property `delta.setTransactionRetentionDuration` is refused: a transaction identifier that expires lets a retried write happen twice

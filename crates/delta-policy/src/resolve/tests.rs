@@ -1,12 +1,12 @@
 //! Who wins, what is refused, and what the fingerprint sees.
 
 use expect_test::{Expect, expect};
-use ossature_schema_spec::{ColumnSpec, FieldSpec};
+use ossature_schema_spec::{Codec, ColumnSpec, FieldSpec};
 use proptest::prelude::*;
 
 use super::*;
 use crate::sample::{builder, column, columns, dataset};
-use crate::{Override, Source, StatsPolicy};
+use crate::{ColumnOverrides, Override, ParquetOverrides, Source, StatsPolicy};
 
 fn rows(count: u64) -> NonZeroU64 {
     NonZeroU64::new(count).unwrap()
@@ -26,7 +26,7 @@ fn with_rows(rows_per_file_max: Override<NonZeroU64>) -> PolicyOverrides {
 #[track_caller]
 fn check_rows(request: &Override<NonZeroU64>, location: &Override<NonZeroU64>, want: &Expect) {
     let decide = |policy| {
-        let (request, location) = (with_rows(request.clone()), with_rows(location.clone()));
+        let (request, location) = (with_rows(*request), with_rows(*location));
         let resolved = resolve(&request, &location, &dataset(), &policy, &[]).unwrap();
         let Decided { value, source } = resolved.rows_per_file_max;
         format!("{value} ({source})")
@@ -153,25 +153,40 @@ fn check_errors(policy: &TablePolicy, want: &Expect) {
 fn everything_that_is_wrong_is_told_at_once() {
     check_errors(
         &TablePolicy::default()
+            .rows_per_file_max(rows(ROWS_PER_FILE_MAX + 1))
             .statistics(StatsPolicy::Explicit(columns("gone lost")))
+            .cluster_by(columns("kind"))
+            .constraints([("1st", "")])
+            .compaction(Compaction::Auto { small_files_max: 0 })
+            .column_mapping(ColumnMapping::Name)
             .change_feed(true)
             .features([
                 DeltaFeature::ChangeDataFeed,
+                DeltaFeature::CheckConstraints,
                 DeltaFeature::ColumnMapping,
                 DeltaFeature::RowTracking,
                 DeltaFeature::TimestampNtz,
             ])
             .properties([("delta.enableRowTracking", "true"), ("delta.nothing", "")]),
         &expect![[r#"
+            cluster_with_order: `cpg.sample` has a declared order and is to be clustered: rows have one layout, not two (leave the clustering out, or declare no order)
+            cluster_column: `cpg.sample` cannot be clustered by column `kind`: it is a partition column, which rows are split by already
+            cluster_count: `cpg.sample` is to be clustered by 1 columns, wanted 2 to 8 (declare an order by that column instead)
             unknown_statistics_column: `cpg.sample` asks for statistics on column `gone`, but declares no such column
             unknown_statistics_column: `cpg.sample` asks for statistics on column `lost`, but declares no such column
+            rows_out_of_range: rows_per_file_max is 2147483649, wanted 1 to 2147483648
+            compaction_out_of_range: compaction above 0 small files is out of range, wanted 1 to 100000
             feature_follows: table feature `changeDataFeed` is not asked for by name: it follows from `change_feed` (leave it out of `features`)
+            feature_follows: table feature `checkConstraints` is not asked for by name: it follows from `persist_constraints` (leave it out of `features`)
+            feature_follows: table feature `columnMapping` is not asked for by name: it follows from `column_mapping` (leave it out of `features`)
             feature_follows: table feature `timestampNtz` is not asked for by name: it follows from the dataset's columns (leave it out of `features`)
             feature_conflict: table feature `changeDataFeed` is refused: no table has it together with `columnMapping` (choose between `changeDataFeed` and `columnMapping`)
-            feature_refused: table feature `columnMapping` is refused: the change feed, compaction and added columns do not work on mapped tables, and column names need no mapping
+            feature_conflict: table feature `columnMapping` is refused: no table has it together with `changeDataFeed` (choose between `columnMapping` and `changeDataFeed`)
             feature_refused: table feature `rowTracking` is refused: the runtime reads such tables but never writes them again
             property_has_field: table property `delta.enableRowTracking` is not set by name: `features` decides it (set `features` instead)
-            property_unknown: table property `delta.nothing` is unknown (check the spelling, or leave it out)"#]],
+            property_unknown: table property `delta.nothing` is unknown (check the spelling, or leave it out)
+            constraint_invalid: constraint `1st` is refused: its name holds something else than letters, digits and `_`, or begins with a digit
+            constraint_invalid: constraint `1st` is refused: its expression is empty"#]],
     );
 }
 
@@ -208,7 +223,17 @@ fn the_fingerprint_sees_what_is_decided_and_not_who_decided() {
 
     let one = NonZeroU32::MIN;
     let day = Retention::try_days(1).unwrap();
+    let constrained = base.clone().constraints([("positive", "node_id > 0")]);
     let changed = [
+        base.clone().column_mapping(ColumnMapping::Name),
+        base.clone().column_mapping(ColumnMapping::Id),
+        base.clone().allow_protocol_upgrade(true),
+        base.clone().compaction(Compaction::Off),
+        base.clone()
+            .compaction(Compaction::Auto { small_files_max: 9 }),
+        base.clone().vacuum(Vacuum::After(day)),
+        constrained.clone().persist_constraints(true),
+        constrained,
         base.clone().rows_per_file_max(rows(1)),
         base.clone().statistics(StatsPolicy::Off),
         base.clone().schema_mode(SchemaMode::Additive),
@@ -222,7 +247,78 @@ fn the_fingerprint_sees_what_is_decided_and_not_who_decided() {
     ]
     .map(|policy| fingerprint(&none(), &policy));
     let distinct: BTreeSet<Fingerprint> = changed.into_iter().chain([plain]).collect();
-    assert_eq!(distinct.len(), 10);
+    assert_eq!(distinct.len(), 18);
+    let snappy = PolicyOverrides {
+        parquet: Override::Set(ParquetOverrides {
+            codec: Override::Set(Codec::Snappy),
+            ..ParquetOverrides::default()
+        }),
+        ..none()
+    };
+    assert_ne!(plain, fingerprint(&snappy, &base));
+}
+
+#[test]
+fn the_fingerprint_sees_the_clustering() {
+    let unordered = builder().order_by([]).build().unwrap();
+    let fingerprint = |policy: &TablePolicy| {
+        resolve(&none(), &none(), &unordered, policy, &[])
+            .unwrap()
+            .fingerprint()
+    };
+    let base = TablePolicy::default().statistics(StatsPolicy::Off);
+    let clustered = |names| fingerprint(&base.clone().cluster_by(columns(names)));
+    let distinct = [
+        fingerprint(&base),
+        clustered("name level"),
+        clustered("level name"),
+    ];
+    assert_eq!(BTreeSet::from(distinct).len(), 3);
+}
+
+#[test]
+fn warnings_are_of_what_is_admissible() {
+    let unordered = builder().order_by([]).build().unwrap();
+    let policy = TablePolicy::default()
+        .rows_per_file_max(rows(999))
+        .statistics(StatsPolicy::Auto { columns_max: 1 })
+        .cluster_by(columns("level name"))
+        .vacuum(Vacuum::After(Retention::try_days(6).unwrap()));
+    let resolved = resolve(&none(), &none(), &unordered, &policy, &[]).unwrap();
+    let lines = resolved.warnings.iter();
+    let lines: Vec<String> = lines
+        .map(|warning| format!("{}: {warning}", warning.code()))
+        .collect();
+    expect![[r#"
+        text_clustered: rows are clustered by the text `name`: the runtime's own z-order would compare its first 16 bytes; the clustering here uses ranks
+        statistics_over_cap: at most 1 columns get statistics, so these get none: name, node_id, position
+        small_files: a file holds at most 999 rows, so opening files takes most of the time
+        short_vacuum: files are deleted 6 days after their last version, while long queries and published runs may still read them; 7 days are usual"#]].assert_eq(&lines.join("\n"));
+
+    let quiet = TablePolicy::default()
+        .rows_per_file_max(rows(1000))
+        .cluster_by(columns("level position"))
+        .vacuum(Vacuum::After(Retention::try_days(7).unwrap()));
+    let resolved = resolve(&none(), &none(), &unordered, &quiet, &[]).unwrap();
+    assert_eq!(resolved.warnings, []);
+}
+
+#[test]
+fn fields_ask_for_the_features_that_they_need() {
+    let wanted = |policy: &TablePolicy| {
+        let policy = resolve(&none(), &none(), &dataset(), policy, &[]).unwrap();
+        policy.wanted_features()
+    };
+    let constrained = TablePolicy::default().constraints([("positive", "node_id > 0")]);
+    assert_eq!(wanted(&constrained), [].into());
+    assert_eq!(
+        wanted(&constrained.persist_constraints(true)),
+        [DeltaFeature::CheckConstraints].into()
+    );
+    let nothing_to_persist = TablePolicy::default().persist_constraints(true);
+    assert_eq!(wanted(&nothing_to_persist), [].into());
+    let mapped = TablePolicy::default().column_mapping(ColumnMapping::Id);
+    assert_eq!(wanted(&mapped), [DeltaFeature::ColumnMapping].into());
 }
 
 fn place<T: Clone + std::fmt::Debug>(
@@ -239,8 +335,10 @@ fn statistics() -> impl Strategy<Value = StatsPolicy> {
     prop_oneof![
         Just(StatsPolicy::Off),
         (0..5_u32).prop_map(|columns_max| StatsPolicy::Auto { columns_max }),
-        proptest::sample::subsequence(columns("kind node_id name weight seen"), 1..5)
+        proptest::sample::subsequence(columns("node_id position level name"), 1..4)
             .prop_map(StatsPolicy::Explicit),
+        proptest::sample::subsequence(columns("kind node_id name weight seen"), 0..5)
+            .prop_map(StatsPolicy::ExplicitLenient),
     ]
 }
 
@@ -280,6 +378,35 @@ fn spell_out(policy: &ResolvedPolicy) -> PolicyOverrides {
         log_retention: Override::Set(policy.log_retention.value),
         deleted_file_retention: Override::Set(policy.deleted_file_retention.value),
         properties: Override::Set(policy.properties.value.clone()),
+        parquet: Override::Set(spell_layout_out(&policy.layout.value)),
+        cluster_by: Override::Set(policy.cluster_by.value.clone()),
+        constraints: Override::Set(policy.constraints.value.clone()),
+        persist_constraints: Override::Set(policy.persist_constraints.value),
+        column_mapping: Override::Set(policy.column_mapping.value),
+        allow_protocol_upgrade: Override::Set(policy.allow_protocol_upgrade.value),
+        compaction: Override::Set(policy.compaction.value),
+        vacuum: Override::Set(policy.vacuum.value),
+    }
+}
+
+/// The leaves below a column are decided together, so only columns that are one leaf are spelled out.
+fn spell_layout_out(layout: &ParquetLayout) -> ParquetOverrides {
+    let leaves = layout.leaves.iter().filter(|leaf| leaf.path.len() == 1);
+    let columns = leaves.map(|leaf| {
+        let overrides = ColumnOverrides {
+            encoding: Override::Set(leaf.encoding),
+            dictionary: Override::Clear,
+            statistics: Override::Set(leaf.statistics),
+            bloom_filter: leaf.bloom_filter.map_or(Override::Clear, Override::Set),
+        };
+        (column(&leaf.path[0]), overrides)
+    });
+    ParquetOverrides {
+        codec: Override::Set(layout.codec),
+        row_group_rows_max: Override::Set(layout.row_group_rows_max),
+        page_rows_max: Override::Set(layout.page_rows_max),
+        statistics: Override::Clear,
+        columns: columns.collect(),
     }
 }
 

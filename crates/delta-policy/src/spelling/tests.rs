@@ -69,6 +69,14 @@ fn every_field_can_be_set() {
                         "delta.isolationLevel": "Serializable",
                     },
                 ),
+                parquet: Inherit,
+                cluster_by: Inherit,
+                constraints: Inherit,
+                persist_constraints: Inherit,
+                column_mapping: Inherit,
+                allow_protocol_upgrade: Inherit,
+                compaction: Inherit,
+                vacuum: Inherit,
             }
         "#]],
     );
@@ -95,6 +103,14 @@ fn every_field_can_go_back_to_its_default() {
                 log_retention: Clear,
                 deleted_file_retention: Clear,
                 properties: Clear,
+                parquet: Inherit,
+                cluster_by: Inherit,
+                constraints: Inherit,
+                persist_constraints: Inherit,
+                column_mapping: Inherit,
+                allow_protocol_upgrade: Inherit,
+                compaction: Inherit,
+                vacuum: Inherit,
             }
         "#]],
     );

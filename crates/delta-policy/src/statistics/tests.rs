@@ -6,11 +6,37 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::sample::{builder, column, columns, dataset};
+use crate::{Override, resolve_layout};
+
+/// As `select`, with the layout that the dataset declares.
+fn select(
+    policy: StatsPolicy,
+    dataset: &DatasetSpec,
+    cluster_by: &[ColumnName],
+    lineage: &[ColumnName],
+    errors: &mut Vec<Error>,
+) -> StatsDecision {
+    let nothing = Override::Inherit;
+    let layout = resolve_layout(dataset, cluster_by, &nothing, &nothing).unwrap();
+    super::select(policy, dataset, cluster_by, &layout.value, lineage, errors)
+}
 
 #[track_caller]
 fn check(policy: StatsPolicy, dataset: &DatasetSpec, lineage: &str, want: &Expect) {
+    check_clustered(policy, dataset, "", lineage, want);
+}
+
+#[track_caller]
+fn check_clustered(
+    policy: StatsPolicy,
+    dataset: &DatasetSpec,
+    cluster_by: &str,
+    lineage: &str,
+    want: &Expect,
+) {
     let mut errors = Vec::new();
-    let decision = select(policy, dataset, &columns(lineage), &mut errors);
+    let cluster_by = columns(cluster_by);
+    let decision = select(policy, dataset, &cluster_by, &columns(lineage), &mut errors);
     let chosen: Vec<&str> = decision.columns.iter().map(ColumnName::as_str).collect();
     let dropped = decision
         .dropped
@@ -21,6 +47,10 @@ fn check(policy: StatsPolicy, dataset: &DatasetSpec, lineage: &str, want: &Expec
         .map(|error| format!("\n! {}: {error}", error.code()));
     let text = dropped.chain(errors).collect::<String>();
     want.assert_eq(&format!("[{}]{text}", chosen.join(" ")));
+}
+
+fn lenient(names: &str) -> StatsPolicy {
+    StatsPolicy::ExplicitLenient(columns(names))
 }
 
 fn explicit(names: &str) -> StatsPolicy {
@@ -44,10 +74,10 @@ fn automatic_candidates_are_partition_order_key_and_lineage() {
     check(
         auto(32),
         &dataset(),
-        "name seen node_id",
+        "name level node_id",
         &expect![[r#"
-        [node_id position name seen]
-        - kind: partition_column"#]],
+            [node_id position level name]
+            - kind: partition_column"#]],
     );
 }
 
@@ -70,12 +100,14 @@ fn types_without_correct_bounds_are_dropped() {
     check(
         auto(32),
         &dataset(),
-        "level weight price ratio is_new payload span tags props",
+        "level weight seen price ratio is_new payload span tags props",
         &expect![[r#"
-            [node_id position level ratio]
+            [node_id position level]
             - kind: partition_column
-            - weight: unsupported_type
-            - price: unsupported_type
+            - weight: may_hold_nan
+            - seen: no_exact_bounds
+            - price: no_exact_bounds
+            - ratio: no_exact_bounds
             - is_new: unsupported_type
             - payload: unsupported_type
             - span: unsupported_type
@@ -89,12 +121,13 @@ fn the_cap_counts_only_columns_that_get_statistics() {
     check(
         auto(3),
         &dataset(),
-        "name weight seen",
+        "name weight is_new level",
         &expect![[r#"
-        [node_id position name]
-        - kind: partition_column
-        - weight: unsupported_type
-        - seen: over_cap"#]],
+            [node_id position level]
+            - kind: partition_column
+            - name: over_cap
+            - weight: may_hold_nan
+            - is_new: unsupported_type"#]],
     );
     check(
         auto(0),
@@ -111,7 +144,7 @@ fn the_cap_counts_only_columns_that_get_statistics() {
 #[test]
 fn a_name_that_a_list_repeats_is_a_duplicate() {
     check(
-        explicit("name node_id name name"),
+        lenient("name node_id name name"),
         &dataset(),
         "",
         &expect![[r#"
@@ -134,12 +167,10 @@ fn a_name_that_a_list_repeats_is_a_duplicate() {
 #[test]
 fn explicit_columns_have_no_cap_and_come_in_schema_order() {
     check(
-        explicit("ratio seen name level position node_id kind"),
+        explicit("name level position node_id"),
         &dataset(),
         "payload",
-        &expect![[r#"
-            [node_id position level name seen ratio]
-            - kind: partition_column"#]],
+        &expect!["[node_id position level name]"],
     );
 }
 
@@ -154,16 +185,61 @@ fn explicit_columns_that_cannot_be_are_errors() {
         ! no_statistics_columns: `cpg.sample` asks for statistics on named columns, but names none"#]],
     );
     check(
-        explicit("zeta name alpha zeta"),
+        explicit("zeta name alpha zeta kind weight seen payload"),
         &dataset(),
         "",
         &expect![[r#"
             [name]
+            - kind: partition_column
+            - weight: may_hold_nan
+            - seen: no_exact_bounds
+            - payload: unsupported_type
             - alpha: not_in_schema
             - zeta: not_in_schema
             - zeta: duplicate
+            ! statistics_refused: `cpg.sample` asks for statistics on column `kind`, which gets none: it is a partition column, whose values are in the log anyway
+            ! statistics_refused: `cpg.sample` asks for statistics on column `weight`, which gets none: it may hold NaN, which bounds leave out
+            ! statistics_refused: `cpg.sample` asks for statistics on column `seen`, which gets none: the log keeps no exact bounds of its type
+            ! statistics_refused: `cpg.sample` asks for statistics on column `payload`, which gets none: its type has no bounds that skip files
             ! unknown_statistics_column: `cpg.sample` asks for statistics on column `alpha`, but declares no such column
-            ! unknown_statistics_column: `cpg.sample` asks for statistics on column `zeta`, but declares no such column"#]],
+            ! unknown_statistics_column: `cpg.sample` asks for statistics on column `zeta`, but declares no such column
+            ! statistics_refused: `cpg.sample` asks for statistics on column `zeta`, which gets none: it is named twice"#]],
+    );
+}
+
+#[test]
+fn explicit_columns_that_need_not_be_are_dropped_with_a_reason() {
+    check(
+        lenient("zeta name alpha zeta kind weight seen payload price"),
+        &dataset(),
+        "",
+        &expect![[r#"
+            [name]
+            - kind: partition_column
+            - weight: may_hold_nan
+            - seen: no_exact_bounds
+            - price: no_exact_bounds
+            - payload: unsupported_type
+            - alpha: not_in_schema
+            - zeta: not_in_schema
+            - zeta: duplicate"#]],
+    );
+    check(lenient(""), &dataset(), "", &expect!["[]"]);
+}
+
+#[test]
+fn clustered_columns_come_right_after_partition_columns() {
+    let dataset = builder().order_by([]).build().unwrap();
+    check_clustered(
+        auto(2),
+        &dataset,
+        "name level",
+        "position",
+        &expect![[r#"
+        [level name]
+        - kind: partition_column
+        - node_id: over_cap
+        - position: over_cap"#]],
     );
 }
 
@@ -211,7 +287,7 @@ proptest! {
         columns_max in 0..8_u32,
     ) {
         let dataset = dataset();
-        let decision = select(auto(columns_max), &dataset, &lineage, &mut Vec::new());
+        let decision = select(auto(columns_max), &dataset, &[], &lineage, &mut Vec::new());
         let places: Vec<usize> = decision
             .columns
             .iter()
@@ -227,7 +303,7 @@ proptest! {
 
     #[test]
     fn every_name_is_chosen_or_dropped_with_a_reason(lineage in names()) {
-        let decision = select(auto(2), &dataset(), &lineage, &mut Vec::new());
+        let decision = select(auto(2), &dataset(), &[], &lineage, &mut Vec::new());
         for name in &lineage {
             let is_dropped = decision.dropped.iter().any(|it| it.column == *name);
             prop_assert!(is_dropped || decision.columns.contains(name), "{}", name);
@@ -244,9 +320,10 @@ proptest! {
         for (one, other) in [
             (auto(columns_max), auto(columns_max)),
             (StatsPolicy::Explicit(lineage.clone()), StatsPolicy::Explicit(shuffled.clone())),
+            (StatsPolicy::ExplicitLenient(lineage.clone()), StatsPolicy::ExplicitLenient(shuffled.clone())),
         ] {
-            let one = select(one, &dataset(), &lineage, &mut Vec::new());
-            let other = select(other, &dataset(), &shuffled, &mut Vec::new());
+            let one = select(one, &dataset(), &[], &lineage, &mut Vec::new());
+            let other = select(other, &dataset(), &[], &shuffled, &mut Vec::new());
             prop_assert_eq!(one.columns, other.columns);
             prop_assert_eq!(one.dropped, other.dropped);
         }

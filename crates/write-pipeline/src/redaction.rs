@@ -1,4 +1,6 @@
-//! Keeps secrets out of free text that becomes part of an artifact.
+//! Keeps secrets out of text that becomes part of a commit or of an artifact.
+
+use serde_json::Value;
 
 /// Words in the name of a setting whose value is nobody's business.
 const SECRET_WORDS: [&str; 6] = [
@@ -17,7 +19,12 @@ const REMOVED: &str = "<removed>";
 /// whose name speaks of secrets.
 ///
 /// **Determinism**: a function of its argument; what was redacted once is not changed again.
-pub(crate) fn redact(text: &str) -> String {
+///
+/// ```
+/// use ossature_write_pipeline::redact;
+/// assert_eq!(redact("s3://key:secret@bucket/lake?token=1 failed"), "s3://bucket/lake failed");
+/// ```
+pub fn redact(text: &str) -> String {
     text.split_inclusive(char::is_whitespace)
         .map(|word| {
             let end = word.trim_end_matches(char::is_whitespace).len();
@@ -27,12 +34,38 @@ pub(crate) fn redact(text: &str) -> String {
         .collect()
 }
 
+/// Redacts every text inside of a value, and all that stands under a name that speaks of secrets.
+pub(crate) fn redact_value(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = redact(text),
+        Value::Array(values) => values.iter_mut().for_each(redact_value),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                redact_field(name, value);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Redacts a value that stands under a name.
+pub(crate) fn redact_field(name: &str, value: &mut Value) {
+    if speaks_of_secrets(name) {
+        *value = Value::String(REMOVED.to_owned());
+    } else {
+        redact_value(value);
+    }
+}
+
+fn speaks_of_secrets(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    SECRET_WORDS.iter().any(|secret| lower.contains(secret))
+}
+
 /// `name=value`, where the name speaks of secrets.
 fn setting(word: &str) -> Option<String> {
     let (name, value) = word.split_once(['=', ':'])?;
-    let lower = name.to_ascii_lowercase();
-    let is_secret = SECRET_WORDS.iter().any(|secret| lower.contains(secret));
-    (is_secret && !value.is_empty()).then(|| format!("{name}={REMOVED}"))
+    (speaks_of_secrets(name) && !value.is_empty()).then(|| format!("{name}={REMOVED}"))
 }
 
 fn url(word: &str) -> String {
