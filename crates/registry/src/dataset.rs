@@ -17,9 +17,9 @@ use crate::{AlignmentPlan, CATALOG, Error, OpenTable, TableLocation, open_table}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ScanMode {
-    /// The guarded scan: our writer made the pinned commit.
+    /// The guarded scan: our writer made the pinned commit and all files.
     Direct,
-    /// delta-rs, behind guards: somebody else made it.
+    /// delta-rs, behind guards: somebody else made the commit or a file.
     Delegated,
 }
 
@@ -79,7 +79,7 @@ pub async fn open_dataset(
 ) -> Result<Dataset, Error> {
     let open = open_table(location, version).await?;
     let pin = open.pin(contract.name())?;
-    let (scan, mut facts) = open_scan(contract, &open, pin)?;
+    let (scan, mut facts) = open_scan(contract, &open, pin).await?;
     let provider = if facts.alignment.is_identity() {
         scan
     } else {
@@ -99,13 +99,13 @@ pub async fn open_dataset(
     })
 }
 
-fn open_scan(
+async fn open_scan(
     contract: &DatasetSpec,
     open: &OpenTable,
     pin: TablePin,
 ) -> Result<(Arc<dyn TableProvider>, ScanFacts), Error> {
     let location = open.location().to_string();
-    match StoredScan::try_new(open)? {
+    match StoredScan::try_new(open).await? {
         StoredScan::Direct(scan) => {
             let facts = ScanFacts {
                 pin,

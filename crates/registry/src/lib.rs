@@ -32,6 +32,7 @@ mod align;
 mod commit;
 mod dataset;
 mod error;
+mod field_ids;
 mod files;
 mod foreign;
 mod guard;

@@ -47,6 +47,20 @@ impl OpenTable {
         Ok(holds_what_files_hold(snapshot))
     }
 
+    /// Whether our writer made every file.
+    ///
+    /// Somebody else's files may leave NaN out of their bounds, spell paths in other ways and store times in other
+    /// units.
+    ///
+    /// **Errors**: [`Error::Delta`] when the snapshot is gone, which cannot happen after [`open_table`].
+    pub fn holds_own_files(&self) -> Result<bool, Error> {
+        let snapshot = self.table.snapshot();
+        let snapshot = snapshot.map_err(Error::delta("reading a table"))?;
+        // A commit that tells of all rows wrote all rows.
+        Ok(self.commit.content.is_some()
+            || snapshot.log_data().iter().all(|file| is_own(&file.path())))
+    }
+
     /// The pin under which a dataset reads it.
     ///
     /// **Errors**: [`Error::Delta`] when the snapshot is gone, which cannot happen after [`open_table`].
@@ -117,6 +131,18 @@ pub async fn open_table(
     })
 }
 
+/// Whether a path has the form that our writer gives to files: `part-`, and 32 digits of a digest.
+fn is_own(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let digits = name.strip_prefix("part-").and_then(|name| name.get(..32));
+    !path.starts_with('/')
+        && !path.contains(':')
+        && digits.is_some_and(|digits| {
+            let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+            digits.bytes().all(is_digit)
+        })
+}
+
 /// Whether the rows of a version are those of its files, under the names that they have there.
 ///
 /// Our writer makes no other tables. Where somebody else did, its commits on top cannot speak for what lies below: a
@@ -185,5 +211,30 @@ fn log_error(location: &TableLocation, error: DeltaTableError) -> Error {
             location: location.to_string(),
             source: Box::new(error),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_others_are_told_from_ours() {
+        for ours in [
+            "part-0123456789abcdef0123456789abcdef.parquet",
+            "part-0123456789abcdef0123456789abcdef-2_2.parquet",
+            "family=a/part-0123456789abcdef0123456789abcdef.parquet",
+        ] {
+            assert!(is_own(ours), "{ours}");
+        }
+        for theirs in [
+            "part-00000-2abbde89-2d0f-465e-a2f0-3e84f1b84654-c000.snappy.parquet",
+            "part-00000-2abbde89-2d0f-465e-a2f0-3e84f1b84654-c000.snappy.parquet",
+            "/a/part-0123456789abcdef0123456789abcdef.parquet",
+            "s3://a/part-0123456789abcdef0123456789abcdef.parquet",
+            "a.parquet",
+        ] {
+            assert!(!is_own(theirs), "{theirs}");
+        }
     }
 }

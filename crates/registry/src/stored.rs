@@ -14,12 +14,12 @@ pub(crate) enum StoredScan {
 }
 
 impl StoredScan {
-    /// Our own scan where our writer made the commit, else that of delta-rs.
-    pub(crate) fn try_new(open: &OpenTable) -> Result<Self, Error> {
-        Ok(if open.commit().ours {
+    /// Our own scan where our writer made the files, else that of delta-rs.
+    pub(crate) async fn try_new(open: &OpenTable) -> Result<Self, Error> {
+        Ok(if open.commit().ours && open.holds_own_files()? {
             Self::Direct(GuardedScan::try_new(open)?)
         } else {
-            Self::Delegated(ForeignScan::try_new(open)?)
+            Self::Delegated(ForeignScan::try_new(open).await?)
         })
     }
 }
@@ -59,7 +59,7 @@ pub async fn open_stored(
     version: Option<Version>,
 ) -> Result<StoredTable, Error> {
     let open = open_table(location, version).await?;
-    let (mode, provider): (_, Arc<dyn TableProvider>) = match StoredScan::try_new(&open)? {
+    let (mode, provider): (_, Arc<dyn TableProvider>) = match StoredScan::try_new(&open).await? {
         StoredScan::Direct(scan) => (ScanMode::Direct, Arc::new(scan)),
         StoredScan::Delegated(scan) => (ScanMode::Delegated, Arc::new(scan)),
     };
