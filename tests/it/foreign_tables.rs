@@ -9,7 +9,8 @@ use arrow_array::{
 };
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::util::pretty::pretty_format_batches;
-use ossature_registry::{ScanMode, SessionSpec, open_stored};
+use deltalake_core::DeltaTable;
+use ossature_registry::{ScanMode, SessionSpec, open_stored, open_table};
 use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec, FieldSpec};
 use ossature_tests::{Failure, HandMade, TemporaryLake, request, write};
 use ossature_write_pipeline::WriteMode;
@@ -416,8 +417,54 @@ async fn files_outside_of_the_folder_are_read() -> Result<(), Failure> {
     Ok(())
 }
 
-/// An overwrite has to remove the files under the spellings that the log has for them.
+/// Partition values of Spark, in the paths that it makes of them.
+const SPELLINGS: [(&str, bool); 5] = [
+    ("p=é/a.parquet", false),
+    ("p=*/a.parquet", false),
+    ("p=%7E/a.parquet", false),
+    ("p=%C3%A9%20/a.parquet", true),
+    ("p=1/a.parquet", true),
+];
+
+/// A table with one file, whose path is spelled so.
+fn spelled(path: &str) -> Result<Theirs, Failure> {
+    let mut theirs = Theirs::try_new()?;
+    let unescaped = path.replace("%7E", "~").replace("%C3%A9%20", "é ");
+    let mut add = (theirs.table).add(&unescaped, &one_id()?, &json!({"p": "x"}))?;
+    add["add"]["path"] = json!(path);
+    let fields = json!([field("id", "long"), field("p", "string")]);
+    theirs.begin(&fields, &["p"], &[add])?;
+    Ok(theirs)
+}
+
 #[tokio::test]
+async fn files_that_the_runtime_would_not_remove_are_told() -> Result<(), Failure> {
+    for (path, is_removable) in SPELLINGS {
+        let theirs = spelled(path)?;
+        let open = open_table(&theirs.lake.location(NAME)?, None).await?;
+        let refused = open.check_removable().await.err();
+        let refused = refused.map(|error| error.code());
+        let want = (!is_removable).then_some("unremovable_file");
+        assert_eq!(refused, want, "{path}");
+    }
+    Ok(())
+}
+
+/// The defect that the guard is for: should the runtime mend it, this test says so.
+#[tokio::test]
+async fn the_runtime_does_not_remove_what_it_spells_otherwise() -> Result<(), Failure> {
+    let theirs = spelled("p=é/a.parquet")?;
+    let folder = theirs.lake.location(NAME)?;
+    let (table, _) = DeltaTable::try_from_url(folder.url().clone())
+        .await?
+        .delete()
+        .await?;
+    assert_eq!(table.snapshot()?.log_data().num_files(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "the writer does not yet ask `OpenTable::check_removable` before it writes"]
 async fn an_overwrite_leaves_no_row_of_a_file_whose_path_is_spelled_otherwise()
 -> Result<(), Failure> {
     let contract = DatasetSpec::builder(NAME, "")
@@ -426,32 +473,17 @@ async fn an_overwrite_leaves_no_row_of_a_file_whose_path_is_spelled_otherwise()
         .order_by(["p", "id"])
         .partition_by(["p"])
         .build()?;
-    for path in [
-        "p=é/a.parquet",
-        "p=*/a.parquet",
-        "p=%7E/a.parquet",
-        "p=1/a.parquet",
-    ] {
-        let mut theirs = Theirs::try_new()?;
-        let unescaped = path.replace("%7E", "~");
-        let mut add = theirs
-            .table
-            .add(&unescaped, &one_id()?, &json!({"p": "x"}))?;
-        add["add"]["path"] = json!(path);
-        let fields = json!([field("id", "long"), field("p", "string")]);
-        theirs.begin(&fields, &["p"], &[add])?;
+    for (path, is_removable) in SPELLINGS {
+        let theirs = spelled(path)?;
         let rows = RecordBatch::try_from_iter([
             ("id", Arc::new(Int64Array::from(vec![7])) as ArrayRef),
             ("p", Arc::new(StringArray::from(vec!["y"])) as _),
         ])?;
         let request = request(&theirs.lake.lake, &contract, 100, WriteMode::Overwrite)?;
         let written = write(request, 1, [rows]).await;
-        let want = if written.is_ok() { ["7"] } else { ["1"] };
-        assert_eq!(
-            theirs.rows("SELECT id FROM t").await?,
-            want,
-            "{path}, {written:?}"
-        );
+        assert_eq!(written.is_ok(), is_removable, "{path}");
+        let want = if is_removable { ["7"] } else { ["1"] };
+        assert_eq!(theirs.rows("SELECT id FROM t").await?, want, "{path}");
     }
     Ok(())
 }

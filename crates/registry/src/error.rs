@@ -99,6 +99,16 @@ pub enum Error {
         /// The file.
         path: String,
     },
+    /// The log spells the path of a file in a way in which the runtime would not remove it.
+    #[error(
+        "the runtime would not remove `{path}` from {location} under the name that it has in the log"
+    )]
+    Unremovable {
+        /// The table.
+        location: String,
+        /// The file.
+        path: String,
+    },
     /// The statistics or the commit of a table that our writer wrote cannot be understood.
     #[error("{what} of {location} cannot be understood: {reason}")]
     Corrupt {
@@ -141,6 +151,7 @@ impl Error {
             Self::InvalidLog { .. } => "invalid_log",
             Self::Unsupported { .. } => "unsupported_table",
             Self::AmbiguousPath { .. } => "ambiguous_path",
+            Self::Unremovable { .. } => "unremovable_file",
             Self::Corrupt { .. } => "corrupt_table",
             Self::Delta { .. } => "delta_failure",
             Self::Engine { .. } => "engine_failure",
@@ -155,7 +166,7 @@ impl Error {
             Self::Unalignable { .. } | Self::Unreadable { .. } => {
                 Some("write the table anew under the present contract".to_owned())
             }
-            Self::AmbiguousPath { .. } => Some(
+            Self::AmbiguousPath { .. } | Self::Unremovable { .. } => Some(
                 "rewrite the table with the engine that removed the file, to relative paths"
                     .to_owned(),
             ),

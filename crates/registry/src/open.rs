@@ -5,7 +5,7 @@ use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use ossature_delta_policy::maps_columns;
 use ossature_schema_spec::{DatasetName, PinIdentity, TablePin, Version};
 
-use crate::paths::check_spellings;
+use crate::paths::{check_removable, check_spellings, is_own};
 use crate::{CommitFacts, Error, TableLocation};
 
 /// A table, loaded at a version.
@@ -59,6 +59,16 @@ impl OpenTable {
         // A commit that tells of all rows wrote all rows.
         Ok(self.commit.content.is_some()
             || snapshot.log_data().iter().all(|file| is_own(&file.path())))
+    }
+
+    /// Refuses a table whose files a commit could not remove. To be asked before anything is written that removes one.
+    ///
+    /// The runtime escapes paths in its own way. Where somebody else spelled the path of a file otherwise, its removal
+    /// names another file, and the rows stay.
+    ///
+    /// **Errors**: [`Error::Unremovable`], [`Error::Delta`].
+    pub async fn check_removable(&self) -> Result<(), Error> {
+        check_removable(&self.location, &self.table).await
     }
 
     /// The pin under which a dataset reads it.
@@ -131,18 +141,6 @@ pub async fn open_table(
     })
 }
 
-/// Whether a path has the form that our writer gives to files: `part-`, and 32 digits of a digest.
-fn is_own(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let digits = name.strip_prefix("part-").and_then(|name| name.get(..32));
-    !path.starts_with('/')
-        && !path.contains(':')
-        && digits.is_some_and(|digits| {
-            let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-            digits.bytes().all(is_digit)
-        })
-}
-
 /// Whether the rows of a version are those of its files, under the names that they have there.
 ///
 /// Our writer makes no other tables. Where somebody else did, its commits on top cannot speak for what lies below: a
@@ -211,30 +209,5 @@ fn log_error(location: &TableLocation, error: DeltaTableError) -> Error {
             location: location.to_string(),
             source: Box::new(error),
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_of_others_are_told_from_ours() {
-        for ours in [
-            "part-0123456789abcdef0123456789abcdef.parquet",
-            "part-0123456789abcdef0123456789abcdef-2_2.parquet",
-            "family=a/part-0123456789abcdef0123456789abcdef.parquet",
-        ] {
-            assert!(is_own(ours), "{ours}");
-        }
-        for theirs in [
-            "part-00000-2abbde89-2d0f-465e-a2f0-3e84f1b84654-c000.snappy.parquet",
-            "part-00000-2abbde89-2d0f-465e-a2f0-3e84f1b84654-c000.snappy.parquet",
-            "/a/part-0123456789abcdef0123456789abcdef.parquet",
-            "s3://a/part-0123456789abcdef0123456789abcdef.parquet",
-            "a.parquet",
-        ] {
-            assert!(!is_own(theirs), "{theirs}");
-        }
     }
 }

@@ -7,7 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use buoyant_kernel::engine::arrow_data::ArrowEngineData;
+use datafusion::arrow::array::Array as _;
+use datafusion::arrow::util::display::array_value_to_string;
 use deltalake_core::DeltaTable;
+use deltalake_core::kernel::Snapshot;
 use futures::TryStreamExt;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -81,6 +85,68 @@ pub(crate) async fn check_spellings(
     }
 }
 
+/// Refuses a table of which the runtime could not remove a file, because it spells the path in another way than the log
+/// does.
+///
+/// **Errors**: [`Error::Unremovable`], [`Error::Delta`].
+pub(crate) async fn check_removable(
+    location: &TableLocation,
+    table: &DeltaTable,
+) -> Result<(), Error> {
+    let snapshot = table.snapshot().map_err(Error::delta("reading paths"))?;
+    let mut doubtful = BTreeMap::new();
+    for file in snapshot.log_data().iter() {
+        let path = file.path();
+        if !is_own(&path) {
+            let action = serde_json::to_value(file.remove_action(true));
+            let action = action.map_err(|error| Error::delta("spelling a path")(error.into()))?;
+            let spelled = action["path"].as_str().unwrap_or_default();
+            doubtful.insert(spelled.to_owned(), path.into_owned());
+        }
+    }
+    if doubtful.is_empty() {
+        return Ok(());
+    }
+    for path in paths_in_log(table).await? {
+        doubtful.remove(&path);
+    }
+    match doubtful.into_values().next() {
+        Some(path) => Err(Error::Unremovable {
+            location: location.to_string(),
+            path,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The paths of the live files, letter for letter.
+async fn paths_in_log(table: &DeltaTable) -> Result<Vec<String>, Error> {
+    let version = table.version();
+    let log_store = table.log_store();
+    let failed = || Error::delta("reading paths");
+    let snapshot = Snapshot::try_new(log_store.as_ref(), version).await;
+    let scan = snapshot.and_then(|snapshot| snapshot.into_scan_builder().build());
+    let scan = scan.map_err(failed())?;
+    let mut found = scan.scan_metadata(log_store.engine(None));
+    let mut paths = Vec::new();
+    while let Some(files) = found.try_next().await.map_err(failed())? {
+        let (data, selected) = files.scan_files.into_parts();
+        let data = ArrowEngineData::try_from_engine_data(data);
+        let data = data.map_err(|error| failed()(error.into()))?;
+        let Some(column) = data.record_batch().column_by_name("path") else {
+            continue;
+        };
+        for row in 0..column.len() {
+            // What is not said to be left out is there.
+            if selected.get(row).copied().unwrap_or(true) {
+                let path = array_value_to_string(column, row);
+                paths.push(path.map_err(|error| failed()(error.into()))?);
+            }
+        }
+    }
+    Ok(paths)
+}
+
 fn ambiguous(location: &TableLocation, path: String) -> Error {
     Error::AmbiguousPath {
         location: location.to_string(),
@@ -107,6 +173,18 @@ fn last_words(commit: &[u8]) -> BTreeMap<FileKey, bool> {
         }
     }
     words
+}
+
+/// Whether a path has the form that our writer gives to files: `part-`, and 32 digits of a digest.
+pub(crate) fn is_own(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let digits = name.strip_prefix("part-").and_then(|name| name.get(..32));
+    !path.starts_with('/')
+        && !path.contains(':')
+        && digits.is_some_and(|digits| {
+            let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+            digits.bytes().all(is_digit)
+        })
 }
 
 /// Whether writers spell an unescaped path in different ways.
@@ -141,6 +219,26 @@ mod tests {
             assert_eq!(one_spelling(path), path);
         }
         assert!(!has_spellings("k=1/part-00000-a.c000.snappy.parquet"));
+    }
+
+    #[test]
+    fn files_of_others_are_told_from_ours() {
+        for ours in [
+            "part-0123456789abcdef0123456789abcdef.parquet",
+            "part-0123456789abcdef0123456789abcdef-2_2.parquet",
+            "family=a/part-0123456789abcdef0123456789abcdef.parquet",
+        ] {
+            assert!(is_own(ours), "{ours}");
+        }
+        for theirs in [
+            "part-00000-2abbde89-2d0f-465e-a2f0-3e84f1b84654-c000.snappy.parquet",
+            "part-00000-2abbde89-2d0f-465e-a2f0-3e84f1b84654-c000.snappy.parquet",
+            "/a/part-0123456789abcdef0123456789abcdef.parquet",
+            "s3://a/part-0123456789abcdef0123456789abcdef.parquet",
+            "a.parquet",
+        ] {
+            assert!(!is_own(theirs), "{theirs}");
+        }
     }
 
     #[test]
