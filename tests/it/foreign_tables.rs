@@ -487,3 +487,23 @@ async fn an_overwrite_leaves_no_row_of_a_file_whose_path_is_spelled_otherwise()
     }
     Ok(())
 }
+
+/// The protocol has no empty text in partition columns: other readers see a null.
+#[tokio::test]
+#[ignore = "the writer does not yet refuse what a partition value cannot say"]
+async fn an_empty_text_is_not_written_as_a_partition_value() -> Result<(), Failure> {
+    let contract = DatasetSpec::builder("cpg.ours", "")
+        .column(ColumnSpec::required("id", ColumnType::Int64)?)
+        .column(ColumnSpec::nullable("p", ColumnType::Utf8)?)
+        .order_by(["p", "id"])
+        .partition_by(["p"])
+        .build()?;
+    let rows = RecordBatch::try_from_iter([
+        ("id", Arc::new(Int64Array::from(vec![7])) as ArrayRef),
+        ("p", Arc::new(StringArray::from(vec![""])) as _),
+    ])?;
+    let lake = TemporaryLake::try_new()?;
+    let request = request(&lake.lake, &contract, 100, WriteMode::Overwrite)?;
+    assert!(write(request, 1, [rows]).await.is_err());
+    Ok(())
+}

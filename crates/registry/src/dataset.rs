@@ -120,7 +120,7 @@ async fn open_scan(
                 bytes: Some(scan.bytes()),
                 rows: scan.rows(),
             };
-            Ok((Arc::new(scan), facts))
+            Ok((Arc::new(*scan), facts))
         }
         StoredScan::Delegated(scan) => {
             let facts = ScanFacts {
@@ -133,7 +133,7 @@ async fn open_scan(
                 bytes: None,
                 rows: None,
             };
-            Ok((Arc::new(scan), facts))
+            Ok((Arc::new(*scan), facts))
         }
     }
 }

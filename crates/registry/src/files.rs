@@ -8,6 +8,7 @@ use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use object_store::path::Path;
 use serde_json::{Map, Value};
 
+use crate::paths::is_own;
 use crate::{Error, OpenTable};
 
 /// One live file.
@@ -48,8 +49,10 @@ pub(crate) fn list_files(
         let partition_values = schema.fields()[data_columns..]
             .iter()
             .map(|field| {
+                // An empty text stands for null, whatever the type. Our writer means an empty text by it.
+                let is_text = matches!(field.data_type(), DataType::Utf8 | DataType::Binary);
                 let text = values.get(field.name()).cloned().flatten();
-                match text {
+                match text.filter(|text| !text.is_empty() || is_text && is_own(&view.path())) {
                     None => ScalarValue::try_from(field.data_type()),
                     Some(text) => ScalarValue::try_from_string(text, field.data_type()),
                 }

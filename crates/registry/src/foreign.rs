@@ -124,13 +124,13 @@ impl TableProvider for ForeignScan {
     }
 }
 
-/// Times of 96 bits are read in the unit in which Delta keeps times: in the engine's default, nanoseconds, years before
-/// 1677 and after 2262 come out as others.
 fn with_wide_times(mut state: SessionState) -> SessionState {
     wide_times(&mut state.config_mut().options_mut().execution.parquet);
     state
 }
 
+/// Times of 96 bits are read in the unit in which Delta keeps times: in the engine's default, nanoseconds, years before
+/// 1677 and after 2262 come out as others.
 pub(crate) fn wide_times(options: &mut ParquetOptions) {
     options.coerce_int96 = Some("us".to_owned());
     options.coerce_int96_tz = Some("UTC".to_owned());

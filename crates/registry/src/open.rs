@@ -185,10 +185,10 @@ async fn why_not(
 /// What is wrong with a log that was found and could not be loaded.
 fn log_error(location: &TableLocation, error: DeltaTableError) -> Error {
     use buoyant_kernel::Error as Kernel;
-    let mut kernel = match &error {
-        DeltaTableError::KernelError(kernel) => kernel,
-        _ => return Error::delta("loading a table")(error),
+    let DeltaTableError::KernelError(kernel) = &error else {
+        return Error::delta("loading a table")(error);
     };
+    let mut kernel = kernel;
     while let Kernel::Backtraced { source, .. } = kernel {
         kernel = source;
     }

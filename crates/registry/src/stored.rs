@@ -9,17 +9,17 @@ use crate::{Error, ForeignScan, GuardedScan, OpenTable, ScanMode, TableLocation,
 
 /// The scan of an opened table.
 pub(crate) enum StoredScan {
-    Direct(GuardedScan),
-    Delegated(ForeignScan),
+    Direct(Box<GuardedScan>),
+    Delegated(Box<ForeignScan>),
 }
 
 impl StoredScan {
     /// Our own scan where our writer made the files, else that of delta-rs.
     pub(crate) async fn try_new(open: &OpenTable) -> Result<Self, Error> {
         Ok(if open.commit().ours && open.holds_own_files()? {
-            Self::Direct(GuardedScan::try_new(open)?)
+            Self::Direct(Box::new(GuardedScan::try_new(open)?))
         } else {
-            Self::Delegated(ForeignScan::try_new(open).await?)
+            Self::Delegated(Box::new(ForeignScan::try_new(open).await?))
         })
     }
 }
@@ -60,8 +60,8 @@ pub async fn open_stored(
 ) -> Result<StoredTable, Error> {
     let open = open_table(location, version).await?;
     let (mode, provider): (_, Arc<dyn TableProvider>) = match StoredScan::try_new(&open).await? {
-        StoredScan::Direct(scan) => (ScanMode::Direct, Arc::new(scan)),
-        StoredScan::Delegated(scan) => (ScanMode::Delegated, Arc::new(scan)),
+        StoredScan::Direct(scan) => (ScanMode::Direct, Arc::new(*scan)),
+        StoredScan::Delegated(scan) => (ScanMode::Delegated, Arc::new(*scan)),
     };
     Ok(StoredTable {
         open,
