@@ -98,7 +98,7 @@ impl Theirs {
     fn log(&self) -> Result<Vec<Vec<Value>>, Failure> {
         let mut versions = Vec::new();
         for (name, bytes) in self.files()? {
-            if name.ends_with(".json") {
+            if Path::new(&name).extension().is_some_and(|it| it == "json") {
                 let lines = String::from_utf8(bytes)?;
                 let actions = lines.lines().map(serde_json::from_str);
                 versions.push(actions.collect::<Result<_, _>>()?);

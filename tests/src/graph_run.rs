@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use ossature_artifacts::{ExecutionProfileV1, RunOptionsV1, RunStart};
 use ossature_cpg_views::{sources, views};
-use ossature_delta_policy::TablePolicy;
+use ossature_delta_policy::{LakeOverrides, TablePolicy};
 use ossature_pipeline::{Run, RunRequest};
 use ossature_python_extract::{Dataset, ExtractOptions, ScanOptions, extract, list_sources};
 use ossature_registry::SessionSpec;
@@ -69,6 +69,7 @@ pub async fn graph_run(
         start,
         graph: graph()?,
         policy,
+        overrides: LakeOverrides::default(),
         session,
         observer: Arc::new(|_| {}),
     })

@@ -27,7 +27,7 @@ pub(crate) const CONTRACTS: Generator = Generator {
     command: &["cargo", "test", "--workspace", "--test", "contracts"],
 };
 
-/// The rendered plans in `tests/goldens/`.
+/// The rendered plans in `tests/goldens/`, and `docs/tables.md`.
 pub(crate) const GOLDENS: Generator = Generator {
     command: &["cargo", "test", "--workspace", "--test", "it", "goldens"],
 };

@@ -80,11 +80,12 @@ pub use envelope::{Envelope, Payload, artifact_id};
 pub use error::Error;
 pub use ledger::{RunLedger, RunRecord};
 pub use payload::{
-    BloomFilterV1, CallCoverageV1, ColumnLayoutV1, DecidedV1, DigestV1, DroppedV1,
-    ExecutionProfileV1, ExtractSummaryV1, FailureV1, LayoutV1, OutputV1, PinV1, PlanArtifactV1,
-    PlanColumnV1, PlanInputV1, PolicyArtifactV1, ProtocolReportV1, ProtocolV1, RequiredProtocolV1,
-    RunCompletion, RunManifestV1, RunOptionsV1, RunStart, RunStatusV1, ScanAlignmentV1,
-    ScanArtifactV1, ScanModeV1, StatsDecisionV1, WriteArtifactV1,
+    BloomFilterV1, CallCoverageV1, CompactionV1, DecidedV1, DigestV1, DroppedV1, EnablementV1,
+    ExecutionProfileV1, ExtractSummaryV1, FailureV1, LayoutV1, LeafLayoutV1, OutputV1, PinV1,
+    PlanArtifactV1, PlanColumnV1, PlanInputV1, PolicyArtifactV1, ProtocolReportV1, ProtocolV1,
+    RequiredProtocolV1, RunCompletion, RunManifestV1, RunOptionsV1, RunStart, RunStatusV1,
+    ScanAlignmentV1, ScanArtifactV1, ScanModeV1, StatsDecisionV1, VacuumV1, WarningV1,
+    WriteArtifactV1,
 };
 pub use rejection::{Rejection, Violation, ViolationCode};
 pub use run_artifacts::RunArtifacts;

@@ -14,14 +14,16 @@ mod write;
 
 pub use digest::DigestV1;
 pub(crate) use digest::{DIGEST_PATTERN, is_digest};
-pub use layout::{BloomFilterV1, ColumnLayoutV1, LayoutV1};
+pub use layout::{BloomFilterV1, LayoutV1, LeafLayoutV1};
 pub use manifest::{
     CallCoverageV1, ExecutionProfileV1, ExtractSummaryV1, FailureV1, OutputV1, RunCompletion,
     RunManifestV1, RunOptionsV1, RunStart, RunStatusV1,
 };
 pub use pin::PinV1;
 pub use plan::{PlanArtifactV1, PlanColumnV1, PlanInputV1};
-pub use policy::{DecidedV1, DroppedV1, PolicyArtifactV1, StatsDecisionV1};
-pub use protocol::{ProtocolReportV1, ProtocolV1, RequiredProtocolV1};
+pub use policy::{
+    CompactionV1, DecidedV1, DroppedV1, PolicyArtifactV1, StatsDecisionV1, VacuumV1, WarningV1,
+};
+pub use protocol::{EnablementV1, ProtocolReportV1, ProtocolV1, RequiredProtocolV1};
 pub use scan::{ScanAlignmentV1, ScanArtifactV1, ScanModeV1};
 pub use write::WriteArtifactV1;

@@ -387,7 +387,7 @@ async fn the_artifacts_of_a_run_are_stored_once_and_read_back() {
     assert_eq!(stored.writes, [WriteArtifactV1::from(&outcome)]);
     assert_eq!(stored.scans, [ScanArtifactV1::from(dataset.facts())]);
     let write = &stored.writes[0];
-    assert_eq!(write.layout.compression, "zstd(1)");
+    assert_eq!(write.policy.layout.value.compression.value, "zstd(1)");
     let output = OutputV1::of(&outcome, None);
     assert_eq!(output.policy_hash, write.policy.policy_hash);
 }

@@ -4,25 +4,26 @@ use ossature_schema_spec::{ColumnType, DatasetSpec, Error, FieldSpec, SemanticTy
 use ossature_view_graph::View;
 
 use crate::column::{node, required};
+use crate::policy::laid_out;
 
 /// Both directions. The buckets of a node leave its list in their order, so that sorting by the node is enough.
 pub(crate) fn views() -> Result<Vec<View>, Error> {
     Ok(vec![
         View::table(
-            adjacency(
+            laid_out(adjacency(
                 "cpg.cpg_edges_by_src",
                 "The stored edges that begin at a node.",
                 "dst_node_id",
-            )?,
+            )?)?,
             include_str!("views/cpg_edges_by_src.sql"),
         )
         .sorted_by_first(1),
         View::table(
-            adjacency(
+            laid_out(adjacency(
                 "cpg.cpg_edges_by_dst",
                 "The stored edges that end at a node.",
                 "src_node_id",
-            )?,
+            )?)?,
             include_str!("views/cpg_edges_by_dst.sql"),
         )
         .sorted_by_first(1),

@@ -3,13 +3,16 @@
 use ossature_schema_spec::DatasetSpec;
 use ossature_view_graph::View;
 
+use crate::policy::laid_out;
 use crate::{Error, adjacency, graph, normalize, props};
 
 /// The tables that the views read: those of the extractor.
 ///
 /// **Errors**: [`Error::Extract`].
 pub fn sources() -> Result<Vec<DatasetSpec>, Error> {
-    Ok(ossature_python_extract::datasets()?)
+    let datasets = ossature_python_extract::datasets()?.into_iter();
+    let laid_out = datasets.map(laid_out).collect::<Result<_, _>>()?;
+    Ok(laid_out)
 }
 
 /// Every view, each after those that it reads.

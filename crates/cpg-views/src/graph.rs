@@ -4,13 +4,14 @@ use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec, Error};
 use ossature_view_graph::View;
 
 use crate::column::{maybe, maybe_node, maybe_text, node, required, text};
+use crate::policy::laid_out;
 
 /// Nodes, edges, calls and the views of derived edges, in the order of their dependencies.
 pub(crate) fn views() -> Result<Vec<View>, Error> {
     Ok(vec![
-        View::table(nodes()?, include_str!("views/cpg_nodes.sql")),
-        View::table(edges()?, include_str!("views/cpg_edges.sql")),
-        View::table(calls()?, include_str!("views/cpg_calls.sql")),
+        View::table(laid_out(nodes()?)?, include_str!("views/cpg_nodes.sql")),
+        View::table(laid_out(edges()?)?, include_str!("views/cpg_edges.sql")),
+        View::table(laid_out(calls()?)?, include_str!("views/cpg_calls.sql")),
         View::inline(
             derived_edges(
                 "cpg.ast_edges",

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | which tables does the graph read? | [`sources`] |
 //! | which tables and views does it make, and how? | [`views`] |
-//! | how are its tables kept? | [`policy`] |
+//! | how are its tables kept, and why? | [`policy`], [`KEEPING`] |
 //! | what may an edge join? | [`EDGE_KINDS`] |
 //! | what properties may a node have? | [`CATALOGUE`] |
 //! | what must hold of a graph? | [`rules`] |
@@ -36,4 +36,4 @@ pub use declaration::{sources, views};
 pub use error::Error;
 pub use integrity::{IntegrityRule, rules};
 pub use kinds::{EDGE_KINDS, EdgeKind};
-pub use policy::policy;
+pub use policy::{KEEPING, Keeping, policy};

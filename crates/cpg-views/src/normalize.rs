@@ -5,11 +5,15 @@ use ossature_schema_spec::{ColumnType, DatasetSpec, Error};
 use ossature_view_graph::View;
 
 use crate::column::{maybe, maybe_node, maybe_text, node, required, text};
+use crate::policy::laid_out;
 
 /// The views of this stage, in the order of their dependencies.
 pub(crate) fn views() -> Result<Vec<View>, Error> {
     Ok(vec![
-        View::table(symbols()?, include_str!("views/normalize_symbols.sql")),
+        View::table(
+            laid_out(symbols()?)?,
+            include_str!("views/normalize_symbols.sql"),
+        ),
         View::inline(targets()?, include_str!("views/normalize_targets.sql")),
         View::inline(
             binding_roots()?,
@@ -24,24 +28,29 @@ pub(crate) fn views() -> Result<Vec<View>, Error> {
             include_str!("views/normalize_import_queries.sql"),
         ),
         View::table(
-            meanings(
-                "normalize.import_meanings",
-                "What the names of imports and bases mean, without inheritance.",
-            )?
-            .key(["query_key", "symbol_id"])
-            .order_by(["query_key", "symbol_id", "qualified_name", "status"])
-            .build()?,
+            laid_out(
+                meanings(
+                    "normalize.import_meanings",
+                    "What the names of imports and bases mean, without inheritance.",
+                )?
+                .key(["query_key", "symbol_id"])
+                .order_by(["query_key", "symbol_id", "qualified_name", "status"])
+                .build()?,
+            )?,
             include_str!("views/normalize_import_meanings.sql"),
         ),
         View::table(
-            resolved_imports()?,
+            laid_out(resolved_imports()?)?,
             include_str!("views/normalize_resolved_imports.sql"),
         ),
         View::table(
-            resolved_bases()?,
+            laid_out(resolved_bases()?)?,
             include_str!("views/normalize_resolved_bases.sql"),
         ),
-        View::table(class_mro()?, include_str!("views/normalize_class_mro.sql")),
+        View::table(
+            laid_out(class_mro()?)?,
+            include_str!("views/normalize_class_mro.sql"),
+        ),
         View::inline(
             class_initialisers()?,
             include_str!("views/normalize_class_initialisers.sql"),
@@ -51,15 +60,15 @@ pub(crate) fn views() -> Result<Vec<View>, Error> {
             include_str!("views/normalize_call_queries.sql"),
         ),
         View::table(
-            call_meanings()?,
+            laid_out(call_meanings()?)?,
             include_str!("views/normalize_call_meanings.sql"),
         ),
         View::table(
-            call_candidates()?,
+            laid_out(call_candidates()?)?,
             include_str!("views/normalize_call_candidates.sql"),
         ),
         View::table(
-            external_symbols()?,
+            laid_out(external_symbols()?)?,
             include_str!("views/normalize_external_symbols.sql"),
         ),
     ])

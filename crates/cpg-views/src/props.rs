@@ -7,12 +7,16 @@ use ossature_view_graph::View;
 
 use crate::catalogue::{CATALOGUE, Property, ValueType};
 use crate::column::{maybe, maybe_text, node, required, text};
+use crate::policy::laid_out;
 
 /// One row per property, and one row per entity.
 pub(crate) fn views() -> Result<Vec<View>, Error> {
     Ok(vec![
-        View::table(props()?, props_sql()),
-        View::table(props_map()?, include_str!("views/cpg_props_map.sql")),
+        View::table(laid_out(props()?)?, props_sql()),
+        View::table(
+            laid_out(props_map()?)?,
+            include_str!("views/cpg_props_map.sql"),
+        ),
     ])
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use ossature_schema_spec::{Change, ColumnName, ColumnType, DatasetName};
 
-use crate::{DeltaFeature, DropReason, FEATURES, SchemaMode};
+use crate::{DeltaFeature, DropReason, SchemaMode};
 
 /// Why a policy, or what it was applied to, is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,14 +33,6 @@ pub enum Error {
         column: ColumnName,
         /// Why it gets none.
         reason: DropReason,
-    },
-    /// A name in a list of statistics columns that is a field inside a column.
-    #[error(
-        "statistics of `{found}` are refused: they are kept of whole columns, not of fields inside of columns"
-    )]
-    NestedStatistics {
-        /// The name that was given.
-        found: String,
     },
     /// A number of rows that no file can hold.
     #[error("rows_per_file_max is {rows}, wanted 1 to 2147483648")]
@@ -88,18 +80,15 @@ pub enum Error {
         /// Why.
         reason: &'static str,
     },
-    /// A constraint that is kept in the table, and that the policy does not have like that.
-    #[error(
-        "the table keeps constraint `{name}` (`{found}`), which the policy {}",
-        wanted.as_ref().map_or("does not have".to_owned(), |wanted| format!("has as `{wanted}`"))
-    )]
+    /// A constraint that is kept in the table, and that the policy has with another expression.
+    #[error("the table keeps constraint `{name}` as `{found}`, wanted `{wanted}`")]
     ConstraintPersisted {
         /// Its name.
         name: String,
         /// Its expression in the table.
         found: String,
-        /// Its expression in the policy, if that persists it.
-        wanted: Option<String>,
+        /// Its expression in the policy.
+        wanted: String,
     },
     /// A feature that no policy may ask for.
     #[error("table feature `{feature}` is refused: {reason}")]
@@ -237,21 +226,6 @@ pub enum Error {
         /// The numbers that are valid.
         wanted: &'static str,
     },
-    /// A name in a configuration that no table feature has.
-    #[error("table feature `{found}` is unknown")]
-    UnknownFeature {
-        /// The name that was given.
-        found: String,
-    },
-    /// A name in a configuration that no column can have.
-    #[error(transparent)]
-    InvalidColumnName(Box<ossature_schema_spec::Error>),
-    /// A field that a configuration both sets and puts back to its default.
-    #[error("`{field}` is set, and put back to its default as well")]
-    SetAndCleared {
-        /// The field.
-        field: &'static str,
-    },
     /// A table differs from its declaration in a way that the schema policy does not settle.
     #[error(
         "`{dataset}` and its table differ, which schema mode `{mode}` does not settle: {change}"
@@ -301,7 +275,6 @@ impl Error {
             Self::NoStatisticsColumns { .. } => "no_statistics_columns",
             Self::UnknownStatisticsColumn { .. } => "unknown_statistics_column",
             Self::StatisticsRefused { .. } => "statistics_refused",
-            Self::NestedStatistics { .. } => "nested_statistics",
             Self::RowsOutOfRange { .. } => "rows_out_of_range",
             Self::CompactionOutOfRange { .. } => "compaction_out_of_range",
             Self::ClusterWithOrder { .. } => "cluster_with_order",
@@ -324,14 +297,65 @@ impl Error {
             Self::LayoutMismatch { .. } => "layout_mismatch",
             Self::LayoutColumn { .. } => "layout_column",
             Self::LayoutOutOfRange { .. } => "layout_out_of_range",
-            Self::UnknownFeature { .. } => "unknown_feature",
-            Self::InvalidColumnName(_) => "invalid_column_name",
-            Self::SetAndCleared { .. } => "set_and_cleared",
             Self::SchemaDiffers { .. } => "schema_differs",
             Self::SchemaWidens { .. } => "schema_widens",
             Self::PartitionDiffers { .. } => "partition_differs",
             Self::ReplaceNeedsOverwrite => "replace_needs_overwrite",
         }
+    }
+
+    /// The keys of the policy that it is about, as configuration files spell them; none where it is about a table.
+    pub fn path(&self) -> Vec<String> {
+        let path: &[&str] = match self {
+            Self::NoStatisticsColumns { .. }
+            | Self::UnknownStatisticsColumn { .. }
+            | Self::StatisticsRefused { .. } => &["statistics"],
+            Self::RowsOutOfRange { .. } => &["rows_per_file_max"],
+            Self::CompactionOutOfRange { .. } => &["compaction", "small_files_max"],
+            Self::ClusterWithOrder { .. }
+            | Self::ClusterColumn { .. }
+            | Self::ClusterCount { .. } => &["cluster_by"],
+            Self::ConstraintInvalid { name, .. } | Self::ConstraintPersisted { name, .. } => {
+                &["constraints", name]
+            }
+            Self::FeatureConflict { feature, .. }
+            | Self::CannotEnableOnExisting { feature, .. }
+            | Self::CannotDisable { feature, .. } => &[field_of(*feature)],
+            Self::FeatureRefused { .. }
+            | Self::FeatureFollows { .. }
+            | Self::ProtocolUpgrade { .. } => &["features"],
+            Self::PropertyHasField { key, .. }
+            | Self::PropertyRefused { key, .. }
+            | Self::PropertyUnknown { key }
+            | Self::PropertyValue { key, .. } => &["properties", key],
+            Self::LayoutMismatch { leaf, .. } => {
+                let column = leaf.split('.').next().unwrap_or(leaf);
+                &["parquet", "columns", column]
+            }
+            Self::LayoutColumn { column, .. } => &["parquet", "columns", column.as_str()],
+            Self::LayoutOutOfRange {
+                column: Some(column),
+                setting,
+                ..
+            } => &[
+                "parquet",
+                "columns",
+                column.as_str(),
+                "bloom_filter",
+                setting,
+            ],
+            Self::LayoutOutOfRange {
+                setting: "zstd level",
+                ..
+            } => &["parquet", "codec"],
+            Self::LayoutOutOfRange { setting, .. } => &["parquet", setting],
+            Self::SchemaDiffers { .. }
+            | Self::SchemaWidens { .. }
+            | Self::PartitionDiffers { .. }
+            | Self::ReplaceNeedsOverwrite => &["schema_mode"],
+            Self::TableNotWritable { .. } | Self::RetentionOutOfRange { .. } => &[],
+        };
+        path.iter().map(|key| (*key).to_owned()).collect()
     }
 
     /// What to do about it, where there is one thing to do.
@@ -379,11 +403,6 @@ impl Error {
             Self::TableNotWritable { .. } => {
                 Some("write to a new table and leave this one to its owner".to_owned())
             }
-            Self::UnknownFeature { found } => {
-                closest_feature(found).map(|feature| format!("write `{feature}`"))
-            }
-            Self::InvalidColumnName(source) => source.hint(),
-            Self::SetAndCleared { .. } => Some("do one of the two".to_owned()),
             Self::PropertyUnknown { .. } => Some("check the spelling, or leave it out".to_owned()),
             Self::SchemaDiffers { .. } | Self::PartitionDiffers { .. } => {
                 Some("rebuild the table under schema mode `replace`, or declare it as it is".to_owned())
@@ -400,18 +419,14 @@ impl Error {
     }
 }
 
-/// The feature that is meant by a name in another spelling: `change_data_feed` is `changeDataFeed`.
-fn closest_feature(found: &str) -> Option<DeltaFeature> {
-    let letters = |name: &str| {
-        name.chars()
-            .filter(char::is_ascii_alphanumeric)
-            .map(|letter| letter.to_ascii_lowercase())
-            .collect::<String>()
-    };
-    FEATURES
-        .iter()
-        .find(|row| letters(row.name) == letters(found))
-        .map(|row| row.feature)
+/// The key under which a policy asks for a feature.
+fn field_of(feature: DeltaFeature) -> &'static str {
+    match feature {
+        DeltaFeature::ChangeDataFeed => "change_feed",
+        DeltaFeature::CheckConstraints => "persist_constraints",
+        DeltaFeature::ColumnMapping => "column_mapping",
+        _ => "features",
+    }
 }
 
 /// Everything that is wrong with a policy; never empty.

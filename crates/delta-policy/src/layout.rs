@@ -7,12 +7,14 @@ use ossature_schema_spec::{
     BloomFilter, CanonicalHasher, Codec, ColumnLayout, ColumnName, ColumnType, DatasetSpec,
     Encoding, Fingerprint, PageStatistics, ParquetSpec,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::overrides::decide;
 use crate::{ColumnOverrides, Decided, Error, Errors, Override, ParquetOverrides, Source};
 
 /// Why a leaf is encoded or summarised as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
 #[non_exhaustive]
 pub enum LayoutReason {
     /// This place says so.
@@ -40,6 +42,22 @@ pub enum LayoutReason {
 }
 
 impl LayoutReason {
+    /// Every reason; nobody declares by default.
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Declared(Source::Request),
+        Self::Declared(Source::Location),
+        Self::Declared(Source::Dataset),
+        Self::SmallSteps,
+        Self::Repeats,
+        Self::Bits,
+        Self::Opaque,
+        Self::LeadingSortKey,
+        Self::Clustered,
+        Self::SkipsRowGroups,
+        Self::NotANumber,
+        Self::Repeated,
+    ];
+
     /// The name in artifacts.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -59,6 +77,21 @@ impl LayoutReason {
     }
 }
 
+impl From<LayoutReason> for &'static str {
+    fn from(reason: LayoutReason) -> Self {
+        reason.as_str()
+    }
+}
+
+impl TryFrom<String> for LayoutReason {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|reason| reason.as_str() == name);
+        found.ok_or_else(|| format!("no layout has the reason `{name}`"))
+    }
+}
+
 impl fmt::Display for LayoutReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -66,7 +99,8 @@ impl fmt::Display for LayoutReason {
 }
 
 /// How one leaf column is written.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LeafLayout {
     /// The path in the file's schema: the column, then the groups of nested types (`list`, `key_value`) and fields.
@@ -80,6 +114,7 @@ pub struct LeafLayout {
     /// Why those statistics.
     pub statistics_reason: LayoutReason,
     /// The bloom filter, if somebody asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bloom_filter: Option<BloomFilter>,
     /// Who decided about the bloom filter.
     pub bloom_filter_source: Source,
@@ -117,7 +152,8 @@ impl fmt::Display for LeafLayout {
 }
 
 /// How the files of a dataset are written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ParquetLayout {
     /// Compression of every page.

@@ -51,6 +51,7 @@ mod constraint;
 mod error;
 mod evolution;
 mod feature;
+mod file;
 mod layout;
 mod overrides;
 mod plan;
@@ -70,9 +71,10 @@ pub use feature::{
     DeltaFeature, Enablement, EnablingProperty, FEATURES, FeatureSpec, LegacyVersions, Side,
     Support,
 };
+pub use file::{Place, PolicyFile, PolicyFileError, PolicyFileErrors, PolicyFileProblem};
 pub use layout::{LayoutReason, LeafLayout, ParquetLayout, resolve_layout};
 pub use overrides::{
-    ColumnOverrides, Decided, Override, ParquetOverrides, PolicyOverrides, Source,
+    ColumnOverrides, Decided, LakeOverrides, Override, ParquetOverrides, PolicyOverrides, Source,
 };
 pub use plan::{
     EnablementReport, FeatureChange, FeaturePlan, FeatureRequest, TableChange, TableState,
@@ -85,5 +87,6 @@ pub use policy::{
 pub use properties::{PropertyChange, maps_columns, plan_properties, render_properties};
 pub use protocol::{FeatureGate, Protocol, ProtocolProblem, ProtocolReport, ProtocolSupport, gate};
 pub use resolve::{ResolvedPolicy, resolve};
+pub use spelling::{SpellingError, nearest_name};
 pub use statistics::{DropReason, Dropped, StatsDecision};
 pub use warning::Warning;

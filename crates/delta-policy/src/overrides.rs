@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroU64};
 
-use ossature_schema_spec::{BloomFilter, Codec, ColumnName, Encoding, PageStatistics};
-use serde::Deserialize;
+use ossature_schema_spec::{BloomFilter, Codec, ColumnName, DatasetName, Encoding, PageStatistics};
+use serde::{Deserialize, Serialize};
 
-use crate::spelling::PolicyTable;
 use crate::{ColumnMapping, Compaction, DeltaFeature, Retention, SchemaMode, StatsPolicy, Vacuum};
 
 /// What one place says about one field.
@@ -34,7 +33,8 @@ impl<T> Override<T> {
 }
 
 /// Who decided a value, the strongest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     /// The request: a run's configuration or a command line.
     Request,
@@ -65,7 +65,8 @@ impl fmt::Display for Source {
 }
 
 /// A value and who decided it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Decided<T> {
     /// The value.
     pub value: T,
@@ -138,8 +139,7 @@ pub(crate) fn decide<T: Clone>(
 /// assert_eq!(overrides.features, Override::Inherit);
 /// # Ok::<(), toml::de::Error>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "PolicyTable")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PolicyOverrides {
     /// How many rows a file holds at the most.
     pub rows_per_file_max: Override<NonZeroU64>,
@@ -229,5 +229,21 @@ impl ParquetOverrides {
             && columns
                 .values()
                 .all(|column| *column == ColumnOverrides::default())
+    }
+}
+
+/// What a location and a request say about the tables of a lake; says nothing unless told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LakeOverrides {
+    /// What holds for every table, at the location.
+    pub location: PolicyOverrides,
+    /// What the request says about single tables.
+    pub tables: BTreeMap<DatasetName, PolicyOverrides>,
+}
+
+impl LakeOverrides {
+    /// What the request says about a table.
+    pub fn request(&self, dataset: &DatasetName) -> PolicyOverrides {
+        self.tables.get(dataset).cloned().unwrap_or_default()
     }
 }

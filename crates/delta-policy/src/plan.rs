@@ -195,8 +195,8 @@ impl TableChange {
 ///
 /// **Determinism**: a function of its arguments only.
 /// **Errors**: those of [`plan_features`], [`Error::CannotDisable`] for a feature that the policy does not want and that
-/// cannot be switched off, and [`Error::ConstraintPersisted`] for a constraint in the table that the policy does not have
-/// with the same expression.
+/// cannot be switched off, and [`Error::ConstraintPersisted`] for a constraint that the table keeps with another
+/// expression. Constraints that only the table has stay in it.
 pub fn plan_change(current: &TableState, policy: &ResolvedPolicy) -> Result<TableChange, Errors> {
     let request = policy.feature_request();
     let mut errors = check_permanent(current, &request);
@@ -248,11 +248,13 @@ fn check_constraints(table: &TableState, policy: &ResolvedPolicy) -> Vec<Error> 
     let persisted = policy.persisted_constraints();
     table
         .constraints()
-        .filter(|(name, found)| persisted.get(*name).is_some_and(|wanted| wanted != found))
-        .map(|(name, found)| Error::ConstraintPersisted {
-            name: name.to_owned(),
-            found: found.to_owned(),
-            wanted: persisted.get(name).cloned(),
+        .filter_map(|(name, found)| {
+            let wanted = persisted.get(name).filter(|wanted| *wanted != found)?;
+            Some(Error::ConstraintPersisted {
+                name: name.to_owned(),
+                found: found.to_owned(),
+                wanted: wanted.clone(),
+            })
         })
         .collect()
 }

@@ -113,8 +113,8 @@ impl ProtocolSupport {
     /// The linked runtime, as [`FEATURES`] says.
     ///
     /// It writes to tables whose version implies constraints or generated columns. Before a table is written that
-    /// somebody else made, [`plan_change`](crate::plan_change) refuses constraints that the policy does not have; look
-    /// for generation expressions in its schema, which nothing here computes.
+    /// somebody else made, look at [`TableState::constraints`](crate::TableState::constraints), which hold for its rows as well as
+    /// those of the policy, and for generation expressions in its schema, which nothing here computes.
     pub fn runtime() -> Self {
         Self {
             max_reader_version: LISTED_READER_VERSION,

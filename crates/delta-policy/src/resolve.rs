@@ -6,6 +6,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use ossature_schema_spec::{
     CanonicalHasher, ColumnName, ColumnType, DatasetName, DatasetSpec, Fingerprint,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::layout::decide_layout;
 use crate::overrides::decide;
@@ -17,7 +18,8 @@ use crate::{
 };
 
 /// How a table is written: one value per field, and who decided it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ResolvedPolicy {
     /// The dataset.
@@ -37,8 +39,10 @@ pub struct ResolvedPolicy {
     /// After how many commits a checkpoint is written.
     pub checkpoint_commits_interval: Decided<NonZeroU32>,
     /// How long the log of old versions is kept.
+    #[serde(rename = "log_retention_days")]
     pub log_retention: Decided<Retention>,
     /// How long files are kept that only old versions use.
+    #[serde(rename = "deleted_file_retention_days")]
     pub deleted_file_retention: Decided<Retention>,
     /// Other table properties.
     pub properties: Decided<BTreeMap<String, String>>,

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use ossature_schema_spec::{ColumnName, ColumnType, DatasetSpec, PageStatistics};
+use serde::{Deserialize, Serialize};
 
 use crate::{Error, ParquetLayout, StatsPolicy};
 
 /// Why a candidate gets no statistics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DropReason {
     /// The dataset has no such column: a plan may read more than it writes.
@@ -66,7 +68,8 @@ impl fmt::Display for DropReason {
 }
 
 /// A candidate that gets no statistics.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Dropped {
     /// The column.
     pub column: ColumnName,
@@ -75,7 +78,8 @@ pub struct Dropped {
 }
 
 /// Which columns get file statistics.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct StatsDecision {
     /// The policy that decided.

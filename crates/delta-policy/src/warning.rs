@@ -4,9 +4,11 @@ use std::fmt;
 use std::num::NonZeroU64;
 
 use ossature_schema_spec::ColumnName;
+use serde::{Deserialize, Serialize};
 
 /// Something about a policy that is admissible and may not be meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Warning {
     /// Rows are clustered by a column of text.

@@ -29,6 +29,7 @@ use crate::graph::graph;
 use crate::interrupt::{Interrupt, Signals};
 use crate::lock::LakeLock;
 use crate::output::{print, print_json, table, warn};
+use crate::policy::overrides;
 use crate::progress::Progress;
 
 /// Streams that a plan runs in: more than these only divide the memory of sorts into shares that are too small.
@@ -51,6 +52,8 @@ const UNIT_BYTES: NonZeroU64 = NonZeroU64::MIN.saturating_add((1 << 18) - 1);
 pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
     let began = Instant::now();
     let lake = Lake::try_new(&arguments.lake).map_err(ossature_pipeline::Error::from)?;
+    let graph = graph()?;
+    let overrides = overrides(arguments.policy.as_deref(), &graph)?;
     let listing = list_sources(&arguments.source, &ScanOptions::everything())?;
     if listing.files().is_empty() {
         let source = arguments.source.display();
@@ -60,8 +63,9 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
     let observer = Arc::clone(&progress);
     let request = RunRequest {
         start: run_start(&arguments),
-        graph: graph()?,
+        graph,
         policy: ossature_cpg_views::policy,
+        overrides,
         session: SessionSpec {
             threads: arguments.threads().min(STREAMS_MAX),
             memory_bytes_max: usize::try_from(arguments.max_memory_bytes).unwrap_or(usize::MAX),

@@ -23,6 +23,11 @@ Ctrl-C and SIGTERM end the run: it is recorded as failed, nothing is published, 
 A signal that comes while the run is being published comes too late: publishing is completed, and the exit code is 0. \
 A second signal ends the program wherever it is; `ossature runs` then tells what became of the run.";
 
+/// What stands in a policy file.
+const POLICY_FILE: &str = "\
+A policy file is TOML: `[defaults]` holds for every table, `[tables.\"cpg.cpg_nodes\"]` for one. \
+Everything that is wrong with it is told at once, each with its line.";
+
 /// Turns a Python source tree into a code property graph in a lake of Delta tables, and queries it.
 #[derive(Debug, Parser)]
 #[command(name = "ossature", version, max_term_width = 100, after_help = EXIT_CODES)]
@@ -47,6 +52,9 @@ pub(crate) enum Command {
     Runs(RunsArguments),
     /// Show what a run read, planned, wrote and decided
     Show(ShowArguments),
+    /// Show how tables are kept: every value, who decided it, and why
+    #[command(after_help = POLICY_FILE)]
+    Policy(PolicyArguments),
 }
 
 impl Command {
@@ -82,6 +90,9 @@ pub(crate) struct BuildArguments {
     /// Sorts, joins and aggregates spill to disk before they hold more than this many bytes
     #[arg(long, value_name = "N", default_value_t = 1 << 30, value_parser = clap::value_parser!(u64).range(1 << 20..))]
     pub(crate) max_memory_bytes: u64,
+    /// A file that says how tables are kept; `ossature policy` shows what comes of it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
@@ -149,6 +160,19 @@ pub(crate) struct ShowArguments {
     /// The folder or URL of the lake
     #[arg(long)]
     pub(crate) lake: String,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// Arguments of `policy`.
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArguments {
+    /// The tables, like `cpg.cpg_nodes` [default: all]
+    pub(crate) tables: Vec<String>,
+    /// A file that says how tables are kept
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

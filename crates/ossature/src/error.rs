@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use datafusion::error::DataFusionError;
 use miette::Diagnostic;
+use ossature_delta_policy::PolicyFileErrors;
 use ossature_pipeline::{is_fault_of_query, own_words};
 
 use crate::interrupt::Interrupt;
@@ -32,6 +33,15 @@ pub(crate) enum Error {
     OutputFile { path: PathBuf, source: io::Error },
     #[error("`{}` cannot be made, so nothing can be written into the lake", path.display())]
     Lake { path: PathBuf, source: io::Error },
+    #[error("policy file `{}` cannot be read", path.display())]
+    PolicyFile { path: PathBuf, source: io::Error },
+    #[error("the policy file does not hold:\n{0}")]
+    Policy(PolicyFileErrors),
+    #[error("no table is called `{found}`")]
+    NoSuchTable {
+        found: String,
+        nearest: Option<String>,
+    },
     #[error("standard output cannot be written")]
     Output { source: io::Error },
     #[error("the result cannot be rendered")]
@@ -66,6 +76,9 @@ impl Error {
             Self::NoOutputFile => "no_output_file",
             Self::OutputFile { .. } => "output_failed",
             Self::Lake { .. } => "lake_not_writable",
+            Self::PolicyFile { .. } => "policy_file_unreadable",
+            Self::Policy(errors) => errors.code(),
+            Self::NoSuchTable { .. } => "no_such_table",
             Self::Output { .. } => "stdout_failed",
             Self::Render(_) => "render_failed",
             Self::Interrupted(_) | Self::Abandoned(..) => "interrupted",
@@ -106,6 +119,10 @@ impl Error {
             Self::TooDeep { .. } => Some(
                 "write long chains of comparisons as a list: `node_id IN (1, 2, 3)`".to_owned(),
             ),
+            Self::NoSuchTable { nearest, .. } => nearest
+                .as_ref()
+                .map(|nearest| format!("write `{nearest}`"))
+                .or_else(|| Some("`ossature policy` lists all of them".to_owned())),
             Self::NoOutputFile => Some("name the file with `--output FILE`".to_owned()),
             _ => None,
         }
@@ -130,7 +147,10 @@ impl Error {
             | "query_failed"
             | "render_failed"
             | "nothing_published"
-            | "no_such_run" => 2,
+            | "no_such_run"
+            | "no_such_table"
+            | "policy_file_unreadable"
+            | "policy_file_invalid" => 2,
             _ => 5,
         }
     }

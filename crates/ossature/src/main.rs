@@ -7,6 +7,7 @@ mod graph;
 mod interrupt;
 mod lock;
 mod output;
+mod policy;
 mod progress;
 mod query;
 mod runs;
@@ -62,6 +63,7 @@ fn run(command: Command) -> Result<(), Error> {
             Command::Query(arguments) => query::query(arguments).await,
             Command::Runs(arguments) => runs::runs(arguments).await,
             Command::Show(arguments) => runs::show(arguments).await,
+            Command::Policy(arguments) => policy::policy(&arguments),
         }
     });
     // A failed run may leave readers of the source tree behind; nobody waits for them.

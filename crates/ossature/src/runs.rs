@@ -235,7 +235,7 @@ fn decisions_table(artifacts: &StoredArtifacts) -> String {
             write.dataset.clone(),
             statistics.columns.len().to_string(),
             left_out.collect::<Vec<_>>().join(", "),
-            write.layout.compression.clone(),
+            write.policy.layout.value.compression.value.clone(),
             protocol(write),
             order.map(|order| order.join(", ")).unwrap_or_default(),
         ]

@@ -18,7 +18,7 @@
 //!
 //! use arrow_array::{Int64Array, RecordBatch};
 //! use ossature_artifacts::{ExecutionProfileV1, RunOptionsV1, RunStart};
-//! use ossature_delta_policy::TablePolicy;
+//! use ossature_delta_policy::{LakeOverrides, TablePolicy};
 //! use ossature_pipeline::{PublishedRun, Run, RunRequest};
 //! use ossature_registry::{Lake, SessionSpec};
 //! use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec};
@@ -53,6 +53,7 @@
 //!     },
 //!     graph: graph.clone(),
 //!     policy: |_| TablePolicy::default(),
+//!     overrides: LakeOverrides::default(),
 //!     session: SessionSpec::default(),
 //!     observer: Arc::new(|_| {}),
 //! })

@@ -9,7 +9,7 @@ use datafusion::physical_plan::execute_stream;
 use ossature_artifacts::{
     OutputV1, PinV1, RunArtifacts, RunCompletion, RunLedger, RunManifestV1, RunStart, RunStatusV1,
 };
-use ossature_delta_policy::{PolicyOverrides, TablePolicy, resolve};
+use ossature_delta_policy::{LakeOverrides, TablePolicy, resolve};
 use ossature_lineage::{PlanBundle, environment_hash};
 use ossature_registry::{Catalog, Lake, SessionSpec, open_dataset};
 use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, TablePin};
@@ -34,6 +34,8 @@ pub struct RunRequest {
     pub graph: ViewGraph,
     /// How each table is kept.
     pub policy: fn(&DatasetName) -> TablePolicy,
+    /// What the lake and whoever asks for the run say instead.
+    pub overrides: LakeOverrides,
     /// The session that computes.
     pub session: SessionSpec,
     /// Is told what happens.
@@ -209,12 +211,13 @@ impl Run {
         contract: &DatasetSpec,
         plan: Option<Fingerprint>,
     ) -> Result<WriteRequest, Error> {
-        let nothing = PolicyOverrides::none();
         let policy = (self.request.policy)(contract.name());
+        let overrides = &self.request.overrides;
+        let request = overrides.request(contract.name());
         Ok(WriteRequest {
             contract: contract.clone(),
             location: self.request.lake.location(contract.name())?,
-            policy: resolve(&nothing, &nothing, contract, &policy, &[])?,
+            policy: resolve(&request, &overrides.location, contract, &policy, &[])?,
             mode: WriteMode::Overwrite,
             provenance: Provenance {
                 run_id: self.manifest.run_id.clone(),

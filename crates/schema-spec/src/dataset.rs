@@ -106,6 +106,21 @@ impl DatasetSpec {
         &self.parquet
     }
 
+    /// The same dataset with files that are encoded like this; no reader sees a difference.
+    ///
+    /// **Errors**: [`Error::UndeclaredColumn`] for the layout of a column that is not there.
+    pub fn with_parquet(self, parquet: ParquetSpec) -> Result<Self, Error> {
+        let mut names = parquet.columns.keys();
+        match names.find(|name| self.column(name).is_none()) {
+            Some(column) => Err(Error::UndeclaredColumn {
+                dataset: self.name,
+                column: column.clone(),
+                role: "parquet layout",
+            }),
+            None => Ok(Self { parquet, ..self }),
+        }
+    }
+
     /// A digest of what readers rely on: names, types, nullability, meanings, defaults, key, order and partition.
     ///
     /// Descriptions and the encoding of files are left out: they change no row.

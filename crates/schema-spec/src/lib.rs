@@ -45,6 +45,7 @@ mod name;
 mod parquet;
 mod pin;
 mod semantic;
+mod spelling;
 mod stored;
 
 pub use column::{ColumnSpec, ColumnType, DefaultValue, FieldSpec};

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ColumnName;
 
 /// How pages are compressed.
@@ -124,7 +126,8 @@ impl PageStatistics {
 }
 
 /// A bloom filter on one column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BloomFilter {
     /// How many different values a row group holds at the most.
     pub distinct_values_max: u64,

@@ -303,6 +303,7 @@ impl Error {
             }
             Self::Superseded { .. } => Some("nothing: the later run's tables stand".to_owned()),
             Self::Registry(error) => error.hint(),
+            Self::Policy(errors) => errors.iter().find_map(ossature_delta_policy::Error::hint),
             _ => None,
         }
     }

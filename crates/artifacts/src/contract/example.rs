@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use ossature_schema_spec::Fingerprint;
 
 use crate::{
-    BloomFilterV1, CallCoverageV1, ColumnLayoutV1, DecidedV1, DigestV1, DroppedV1, Envelope, Error,
-    ExecutionProfileV1, ExtractSummaryV1, FailureV1, LayoutV1, OutputV1, PinV1, PlanArtifactV1,
-    PlanColumnV1, PlanInputV1, PolicyArtifactV1, ProtocolReportV1, ProtocolV1, RequiredProtocolV1,
-    RunManifestV1, RunOptionsV1, RunStatusV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1,
-    StatsDecisionV1, WriteArtifactV1,
+    BloomFilterV1, CallCoverageV1, CompactionV1, DecidedV1, DigestV1, DroppedV1, EnablementV1,
+    Envelope, Error, ExecutionProfileV1, ExtractSummaryV1, FailureV1, LayoutV1, LeafLayoutV1,
+    OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1, PolicyArtifactV1, ProtocolReportV1,
+    ProtocolV1, RequiredProtocolV1, RunManifestV1, RunOptionsV1, RunStatusV1, ScanAlignmentV1,
+    ScanArtifactV1, ScanModeV1, StatsDecisionV1, VacuumV1, WarningV1, WriteArtifactV1,
 };
 
 fn digest(byte: u8) -> DigestV1 {
@@ -77,11 +77,52 @@ fn policy() -> PolicyArtifactV1 {
         log_retention_days: decided(36_500, "default"),
         deleted_file_retention_days: decided(36_500, "default"),
         properties: decided(pairs([("delta.isolationLevel", "Serializable")]), "dataset"),
+        layout: decided(layout(), "request"),
+        cluster_by: decided(texts(["kind", "rank"]), "dataset"),
+        constraints: decided(pairs([("positive", "node_id > 0")]), "request"),
+        persist_constraints: decided(true, "request"),
+        column_mapping: decided("none".to_owned(), "default"),
+        allow_protocol_upgrade: decided(false, "default"),
+        compaction: decided(CompactionV1::SmallFilesMax(8), "default"),
+        vacuum: decided(VacuumV1::AfterDays(30), "location"),
+        warnings: vec![WarningV1 {
+            code: "text_clustered".to_owned(),
+            message: "rows are clustered by the text `kind`".to_owned(),
+        }],
+    }
+}
+
+fn layout() -> LayoutV1 {
+    let bloom_filter = BloomFilterV1 {
+        distinct_values_max: 131_072,
+        false_positives_per_million: 10_000,
+    };
+    LayoutV1 {
+        compression: decided("zstd(1)".to_owned(), "default"),
+        row_group_rows_max: decided(131_072, "default"),
+        page_rows_max: decided(20_000, "request"),
+        leaves: vec![LeafLayoutV1 {
+            path: texts(["node_id"]),
+            encoding: "DELTA_BINARY_PACKED".to_owned(),
+            encoding_reason: "small_steps".to_owned(),
+            statistics: "page".to_owned(),
+            statistics_reason: "leading_sort_key".to_owned(),
+            bloom_filter: Some(decided(bloom_filter, "dataset")),
+        }],
     }
 }
 
 pub(super) fn policy_artifact() -> Result<Envelope, Error> {
     Envelope::seal(&policy())
+}
+
+fn plain_protocol() -> ProtocolV1 {
+    ProtocolV1 {
+        reader_version: 1,
+        writer_version: 2,
+        reader_features: Vec::new(),
+        writer_features: Vec::new(),
+    }
 }
 
 fn protocol() -> ProtocolReportV1 {
@@ -91,18 +132,14 @@ fn protocol() -> ProtocolReportV1 {
             writer_version_min: 0,
             features: texts(["changeDataFeed"]),
         },
-        found: ProtocolV1 {
-            reader_version: 1,
-            writer_version: 2,
-            reader_features: Vec::new(),
-            writer_features: Vec::new(),
-        },
+        found: plain_protocol(),
         runtime: ProtocolV1 {
             reader_version: 3,
             writer_version: 7,
             reader_features: texts(["timestampNtz"]),
             writer_features: texts(["changeDataFeed", "timestampNtz"]),
         },
+        is_compatible: false,
         problems: texts(["feature `changeDataFeed` is required, the table lacks it"]),
     }
 }
@@ -158,22 +195,19 @@ pub(super) fn write_artifact() -> Result<Envelope, Error> {
         files_added: 1,
         files_removed: 1,
         content_hash: digest(0x42),
-        layout: LayoutV1 {
-            compression: "zstd(1)".to_owned(),
-            row_group_rows_max: 131_072,
-            page_rows_max: 20_000,
-            columns: vec![ColumnLayoutV1 {
-                column: "node_id".to_owned(),
-                encoding: Some("DELTA_BINARY_PACKED".to_owned()),
-                statistics: Some("page".to_owned()),
-                bloom_filter: Some(BloomFilterV1 {
-                    distinct_values_max: 131_072,
-                    false_positives_per_million: 10_000,
-                }),
-            }],
-        },
         policy: policy(),
         protocol: protocol(),
+        enablement: EnablementV1 {
+            requested: texts(["appendOnly", "changeDataFeed"]),
+            already_enabled: texts(["appendOnly"]),
+            newly_enabled: texts(["changeDataFeed"]),
+            protocol_before: Some(plain_protocol()),
+            protocol_after: ProtocolV1 {
+                writer_version: 4,
+                ..plain_protocol()
+            },
+            properties_set: pairs([("delta.enableChangeDataFeed", "true")]),
+        },
     })
 }
 

@@ -1,38 +1,44 @@
 //! How the files of a version are encoded.
 
-use ossature_schema_spec::{BloomFilter, ColumnLayout, ColumnName, ParquetSpec};
+use ossature_delta_policy::{LeafLayout, ParquetLayout};
+use ossature_schema_spec::BloomFilter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How the files of a version are encoded, as its contract declares it. The writer compares every footer with it.
+use super::policy::decided;
+use crate::DecidedV1;
+
+/// How the files of a version are encoded. The writer compares every footer with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LayoutV1 {
     /// How pages are compressed: `uncompressed`, `snappy` or `zstd(<level>)`.
-    pub compression: String,
+    pub compression: DecidedV1<String>,
     /// Rows in a row group, at the most.
-    pub row_group_rows_max: u32,
+    pub row_group_rows_max: DecidedV1<u32>,
     /// Rows in a page, at the most.
-    pub page_rows_max: u32,
-    /// Columns that differ from what their type and place suggest, ordered by name.
-    pub columns: Vec<ColumnLayoutV1>,
+    pub page_rows_max: DecidedV1<u32>,
+    /// The leaves of the columns in schema order; partition columns are in no file.
+    pub leaves: Vec<LeafLayoutV1>,
 }
 
-/// What is particular to one column; what is absent follows from its type and its place in the order.
+/// How one leaf column is encoded, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ColumnLayoutV1 {
-    /// The column.
-    pub column: String,
+pub struct LeafLayoutV1 {
+    /// The path in the file's schema: the column, then what it is made of.
+    pub path: Vec<String>,
     /// The encoding, as Parquet spells it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub encoding: Option<String>,
+    pub encoding: String,
+    /// Why that encoding, as a stable identifier.
+    pub encoding_reason: String,
     /// How finely the smallest and largest values are kept: `none`, `row_group` or `page`.
+    pub statistics: String,
+    /// Why those statistics, as a stable identifier.
+    pub statistics_reason: String,
+    /// A bloom filter, and who asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub statistics: Option<String>,
-    /// A bloom filter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bloom_filter: Option<BloomFilterV1>,
+    pub bloom_filter: Option<DecidedV1<BloomFilterV1>>,
 }
 
 /// A bloom filter on one column.
@@ -45,34 +51,48 @@ pub struct BloomFilterV1 {
     pub false_positives_per_million: u32,
 }
 
-impl From<&ParquetSpec> for LayoutV1 {
-    fn from(spec: &ParquetSpec) -> Self {
-        let ParquetSpec {
+impl From<&ParquetLayout> for LayoutV1 {
+    fn from(layout: &ParquetLayout) -> Self {
+        // The type is open to new fields, so `..` has to stand here; the policy's digest covers what it hides.
+        let ParquetLayout {
             codec,
+            codec_source,
             row_group_rows_max,
+            row_group_rows_max_source,
             page_rows_max,
-            columns,
+            page_rows_max_source,
+            leaves,
             ..
-        } = spec;
-        let column = |(name, layout): (&ColumnName, &ColumnLayout)| {
-            let ColumnLayout {
-                encoding,
-                statistics,
-                bloom_filter,
-                ..
-            } = layout;
-            ColumnLayoutV1 {
-                column: name.to_string(),
-                encoding: encoding.map(|encoding| encoding.as_str().to_owned()),
-                statistics: statistics.map(|statistics| statistics.as_str().to_owned()),
-                bloom_filter: bloom_filter.map(BloomFilterV1::from),
-            }
-        };
+        } = layout;
         Self {
-            compression: codec.to_string(),
-            row_group_rows_max: *row_group_rows_max,
-            page_rows_max: *page_rows_max,
-            columns: columns.iter().map(column).collect(),
+            compression: decided(codec.to_string(), *codec_source),
+            row_group_rows_max: decided(*row_group_rows_max, *row_group_rows_max_source),
+            page_rows_max: decided(*page_rows_max, *page_rows_max_source),
+            leaves: leaves.iter().map(LeafLayoutV1::from).collect(),
+        }
+    }
+}
+
+impl From<&LeafLayout> for LeafLayoutV1 {
+    fn from(leaf: &LeafLayout) -> Self {
+        let LeafLayout {
+            path,
+            encoding,
+            encoding_reason,
+            statistics,
+            statistics_reason,
+            bloom_filter,
+            bloom_filter_source,
+            ..
+        } = leaf;
+        let filter = bloom_filter.map(BloomFilterV1::from);
+        Self {
+            path: path.clone(),
+            encoding: encoding.as_str().to_owned(),
+            encoding_reason: encoding_reason.as_str().to_owned(),
+            statistics: statistics.as_str().to_owned(),
+            statistics_reason: statistics_reason.as_str().to_owned(),
+            bloom_filter: filter.map(|filter| decided(filter, *bloom_filter_source)),
         }
     }
 }

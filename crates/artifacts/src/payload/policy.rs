@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ossature_delta_policy::{Decided, DeltaFeature, Dropped, ResolvedPolicy, StatsDecision};
+use ossature_delta_policy::{
+    Compaction, Decided, DeltaFeature, Dropped, ResolvedPolicy, Source, StatsDecision, Vacuum,
+    Warning,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DigestV1, Payload};
+use crate::{DigestV1, LayoutV1, Payload};
 
 /// A value and who decided it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,10 +24,15 @@ pub struct DecidedV1<T> {
 
 impl<T> DecidedV1<T> {
     fn of<U>(decided: &Decided<U>, value: impl FnOnce(&U) -> T) -> Self {
-        Self {
-            value: value(&decided.value),
-            source: decided.source.as_str().to_owned(),
-        }
+        self::decided(value(&decided.value), decided.source)
+    }
+}
+
+/// A value that goes with a source.
+pub(super) fn decided<T>(value: T, source: Source) -> DecidedV1<T> {
+    DecidedV1 {
+        value,
+        source: source.as_str().to_owned(),
     }
 }
 
@@ -40,7 +48,7 @@ pub struct PolicyArtifactV1 {
     pub rows_per_file_max: DecidedV1<u64>,
     /// Which columns get statistics.
     pub statistics: DecidedV1<StatsDecisionV1>,
-    /// How columns may change: `strict` or `additive`.
+    /// How columns may change: `strict`, `additive` or `replace`.
     pub schema_mode: DecidedV1<String>,
     /// Table features that were asked for by name, in the protocol's spelling.
     pub features: DecidedV1<Vec<String>>,
@@ -56,6 +64,81 @@ pub struct PolicyArtifactV1 {
     pub deleted_file_retention_days: DecidedV1<u32>,
     /// Other table properties.
     pub properties: DecidedV1<BTreeMap<String, String>>,
+    /// How files are encoded. The source is the strongest place that says anything about it.
+    pub layout: DecidedV1<LayoutV1>,
+    /// The columns that rows are clustered by; none for rows in their order.
+    pub cluster_by: DecidedV1<Vec<String>>,
+    /// The expressions of SQL that every row satisfies, by name.
+    pub constraints: DecidedV1<BTreeMap<String, String>>,
+    /// Whether the constraints are kept in the table.
+    pub persist_constraints: DecidedV1<bool>,
+    /// Under which names files keep the columns: `none`, `name` or `id`.
+    pub column_mapping: DecidedV1<String>,
+    /// Whether features may shut readers and writers out that do not know lists of features.
+    pub allow_protocol_upgrade: DecidedV1<bool>,
+    /// When small files are put together.
+    pub compaction: DecidedV1<CompactionV1>,
+    /// When files are deleted that no kept version uses.
+    pub vacuum: DecidedV1<VacuumV1>,
+    /// What is admissible and may not be meant.
+    pub warnings: Vec<WarningV1>,
+}
+
+/// When small files are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CompactionV1 {
+    /// Never.
+    Off,
+    /// When there are more than this many.
+    SmallFilesMax(u32),
+}
+
+impl From<&Compaction> for CompactionV1 {
+    fn from(compaction: &Compaction) -> Self {
+        match compaction {
+            Compaction::Off => Self::Off,
+            Compaction::Auto { small_files_max } => Self::SmallFilesMax(*small_files_max),
+        }
+    }
+}
+
+/// When files are deleted that no kept version uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VacuumV1 {
+    /// Never.
+    Off,
+    /// So many days after the last version that used them.
+    AfterDays(u32),
+}
+
+impl From<&Vacuum> for VacuumV1 {
+    fn from(vacuum: &Vacuum) -> Self {
+        match vacuum {
+            Vacuum::Off => Self::Off,
+            Vacuum::After(retention) => Self::AfterDays(retention.days()),
+        }
+    }
+}
+
+/// Something about a policy that is admissible and may not be meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WarningV1 {
+    /// A stable identifier.
+    pub code: String,
+    /// The warning in words.
+    pub message: String,
+}
+
+impl From<&Warning> for WarningV1 {
+    fn from(warning: &Warning) -> Self {
+        Self {
+            code: warning.code().to_owned(),
+            message: warning.to_string(),
+        }
+    }
 }
 
 impl Payload for PolicyArtifactV1 {
@@ -78,6 +161,15 @@ impl From<&ResolvedPolicy> for PolicyArtifactV1 {
             log_retention,
             deleted_file_retention,
             properties,
+            layout,
+            cluster_by,
+            constraints,
+            persist_constraints,
+            column_mapping,
+            allow_protocol_upgrade,
+            compaction,
+            vacuum,
+            warnings,
             ..
         } = policy;
         Self {
@@ -93,6 +185,17 @@ impl From<&ResolvedPolicy> for PolicyArtifactV1 {
             log_retention_days: DecidedV1::of(log_retention, |it| it.days()),
             deleted_file_retention_days: DecidedV1::of(deleted_file_retention, |it| it.days()),
             properties: DecidedV1::of(properties, BTreeMap::clone),
+            layout: DecidedV1::of(layout, |layout| layout.into()),
+            cluster_by: DecidedV1::of(cluster_by, |columns| {
+                columns.iter().map(ToString::to_string).collect()
+            }),
+            constraints: DecidedV1::of(constraints, BTreeMap::clone),
+            persist_constraints: DecidedV1::of(persist_constraints, |is_on| *is_on),
+            column_mapping: DecidedV1::of(column_mapping, |it| it.as_str().to_owned()),
+            allow_protocol_upgrade: DecidedV1::of(allow_protocol_upgrade, |it| *it),
+            compaction: DecidedV1::of(compaction, |it| it.into()),
+            vacuum: DecidedV1::of(vacuum, |it| it.into()),
+            warnings: warnings.iter().map(WarningV1::from).collect(),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What a table asks of its readers and writers, and whether the runtime meets it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ossature_delta_policy::{FeatureGate, Protocol, ProtocolReport, ProtocolSupport};
+use ossature_delta_policy::{
+    EnablementReport, FeatureGate, Protocol, ProtocolReport, ProtocolSupport,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +21,50 @@ pub struct ProtocolReportV1 {
     pub found: ProtocolV1,
     /// The newest versions and the features that the runtime knows.
     pub runtime: ProtocolV1,
+    /// Whether the table has what is required, and the runtime reads and writes it.
+    pub is_compatible: bool,
     /// What is wrong, in words; empty when nothing is.
     pub problems: Vec<String>,
+}
+
+/// What was asked for of a table's features, what was there, and what is new. A feature that is refused fails the write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnablementV1 {
+    /// The features that the table should have.
+    pub requested: Vec<String>,
+    /// Those of them that it had.
+    pub already_enabled: Vec<String>,
+    /// Those of them that it got.
+    pub newly_enabled: Vec<String>,
+    /// The protocol before; absent when the table was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol_before: Option<ProtocolV1>,
+    /// The protocol after.
+    pub protocol_after: ProtocolV1,
+    /// The properties that were set in the same commit.
+    pub properties_set: BTreeMap<String, String>,
+}
+
+impl From<&EnablementReport> for EnablementV1 {
+    fn from(report: &EnablementReport) -> Self {
+        let EnablementReport {
+            requested,
+            already_enabled,
+            newly_enabled,
+            protocol_before,
+            protocol_after,
+            properties_set,
+        } = report;
+        Self {
+            requested: feature_names(requested),
+            already_enabled: feature_names(already_enabled),
+            newly_enabled: feature_names(newly_enabled),
+            protocol_before: protocol_before.as_ref().map(ProtocolV1::from),
+            protocol_after: ProtocolV1::from(protocol_after),
+            properties_set: properties_set.clone(),
+        }
+    }
 }
 
 /// What somebody requires a table to have.
@@ -66,6 +110,7 @@ impl From<&ProtocolReport> for ProtocolReportV1 {
             required: RequiredProtocolV1::from(required),
             found: ProtocolV1::from(found),
             runtime: ProtocolV1::from(runtime),
+            is_compatible: report.is_compatible(),
             problems: problems.iter().map(ToString::to_string).collect(),
         }
     }

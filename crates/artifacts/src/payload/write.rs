@@ -4,7 +4,7 @@ use ossature_write_pipeline::WriteOutcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DigestV1, LayoutV1, Payload, PolicyArtifactV1, ProtocolReportV1};
+use crate::{DigestV1, EnablementV1, Payload, PolicyArtifactV1, ProtocolReportV1};
 
 /// One version of a table, as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,12 +34,12 @@ pub struct WriteArtifactV1 {
     pub files_removed: u64,
     /// A digest of the written rows in their order.
     pub content_hash: DigestV1,
-    /// How the files are encoded.
-    pub layout: LayoutV1,
     /// The policy that was applied.
     pub policy: PolicyArtifactV1,
     /// What the table's protocol demands, and whether the runtime provides it.
     pub protocol: ProtocolReportV1,
+    /// What became of the table's features.
+    pub enablement: EnablementV1,
 }
 
 impl Payload for WriteArtifactV1 {
@@ -63,7 +63,7 @@ impl From<&WriteOutcome> for WriteArtifactV1 {
             files_removed,
             content,
             protocol,
-            enablement: _,
+            enablement,
         } = outcome;
         Self {
             dataset: contract.name().to_string(),
@@ -78,9 +78,9 @@ impl From<&WriteOutcome> for WriteArtifactV1 {
             files_added: *files_added as u64,
             files_removed: *files_removed as u64,
             content_hash: DigestV1::from(*content),
-            layout: LayoutV1::from(contract.parquet()),
             policy: PolicyArtifactV1::from(policy),
             protocol: ProtocolReportV1::from(protocol),
+            enablement: EnablementV1::from(enablement),
         }
     }
 }

@@ -8,5 +8,6 @@
 
 mod collisions;
 mod empty;
+mod goldens;
 mod session;
 mod shop;

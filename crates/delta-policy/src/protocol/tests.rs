@@ -148,3 +148,30 @@ fn the_runtime_supports_what_was_measured() {
         reader 3: columnMapping, deletionVectors, timestampNtz, v2Checkpoint, variantType, variantType-preview
         writer 7: appendOnly, changeDataFeed, checkConstraints, checkpointProtection, columnMapping, deletionVectors, generatedColumns, invariants, timestampNtz, v2Checkpoint, variantType, variantType-preview"#]].assert_eq(&text);
 }
+
+#[test]
+fn what_is_required_fails_under_the_name_of_its_gate() {
+    let required = FeatureGate {
+        min_reader_version: 2,
+        min_writer_version: 4,
+        features: [DeltaFeature::ChangeDataFeed, DeltaFeature::DeletionVectors].into(),
+    };
+    let report = gate(&required, &Protocol::PLAIN, &ProtocolSupport::runtime());
+    let gates = report.problems.iter().map(ProtocolProblem::gate);
+    let gates: Vec<&str> = gates.map(Option::unwrap_or_default).collect();
+    assert_eq!(
+        gates,
+        [
+            "Delta reader protocol gate failed.",
+            "Delta writer protocol gate failed.",
+            "Delta writer feature gate failed.",
+            "Delta reader feature gate failed.",
+        ]
+    );
+    let report = gate(
+        &FeatureGate::default(),
+        &Protocol::versions(1, 6),
+        &ProtocolSupport::runtime(),
+    );
+    assert_eq!(report.problems[0].gate(), None);
+}

@@ -346,7 +346,7 @@ prop_compose! {
     fn overrides()(
         rows_per_file_max in place((1..9_u64).prop_map(rows)),
         statistics in place(statistics()),
-        schema_mode in place(prop_oneof![Just(SchemaMode::Strict), Just(SchemaMode::Additive)]),
+        schema_mode in place(proptest::sample::select(SchemaMode::ALL.to_vec())),
         features in place(proptest::sample::subsequence(
             vec![DeltaFeature::AppendOnly, DeltaFeature::DeletionVectors, DeltaFeature::V2Checkpoint],
             0..=3,
@@ -364,6 +364,19 @@ prop_compose! {
             ..PolicyOverrides::none()
         }
     }
+}
+
+/// Some names, and the same in another order.
+fn order_of(names: &str) -> impl Strategy<Value = (Vec<ColumnName>, Vec<ColumnName>)> {
+    let names = columns(names);
+    let count = names.len();
+    proptest::sample::subsequence(names, 1..=count)
+        .prop_flat_map(|some| (Just(some.clone()), Just(some).prop_shuffle()))
+}
+
+fn order_of_features() -> impl Strategy<Value = (Vec<DeltaFeature>, Vec<DeltaFeature>)> {
+    let features = vec![DeltaFeature::V2Checkpoint, DeltaFeature::AppendOnly];
+    (Just(features.clone()), Just(features).prop_shuffle())
 }
 
 /// The request that says out loud what was decided.
@@ -434,5 +447,27 @@ proptest! {
         let full = spell_out(&resolve(&request, &none(), &dataset(), &policy, &[]).unwrap());
         let one = resolve(&full, &location, &dataset(), &policy, &[]).unwrap();
         prop_assert_eq!(one, resolve(&full, &other, &dataset(), &policy, &[]).unwrap());
+    }
+
+    #[test]
+    fn the_order_of_lineage_and_of_lists_changes_nothing(
+        request in overrides(),
+        (lineage, shuffled) in order_of("kind name weight seen level gone lost position"),
+        (features, other_features) in order_of_features(),
+        (explicit, other_explicit) in order_of("node_id position level name"),
+    ) {
+        let resolve_all = |lineage: &[ColumnName], features: &[DeltaFeature], explicit: &[ColumnName]| {
+            let policy = TablePolicy::default()
+                .features(features.iter().copied())
+                .statistics(StatsPolicy::Explicit(explicit.to_vec()));
+            resolve(&request, &none(), &dataset(), &policy, lineage).unwrap()
+        };
+        let one = resolve_all(&lineage, &features, &explicit);
+        let other = resolve_all(&shuffled, &other_features, &other_explicit);
+        prop_assert_eq!(one.fingerprint(), other.fingerprint());
+        prop_assert_eq!(one.statistics.value.columns, other.statistics.value.columns);
+        prop_assert_eq!(one.statistics.value.dropped, other.statistics.value.dropped);
+        prop_assert_eq!(one.layout, other.layout);
+        prop_assert_eq!(one.warnings, other.warnings);
     }
 }

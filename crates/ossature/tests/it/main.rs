@@ -8,6 +8,7 @@ mod hostile;
 mod integrity;
 mod interrupt;
 mod killed;
+mod policy;
 mod program;
 mod query;
 mod runs;

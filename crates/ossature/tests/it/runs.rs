@@ -78,7 +78,7 @@ fn a_run_is_shown_with_its_plans_and_decisions() -> Result<(), Failure> {
     assert!(nodes.contains("TableScan"), "{nodes}");
     let orders = by_name(scans, "/pin/dataset", "/order");
     assert_eq!(orders["cpg.cpg_nodes"], &json!(["node_id"]));
-    let compressions = by_name(writes, "/dataset", "/layout/compression");
+    let compressions = by_name(writes, "/dataset", "/policy/layout/value/compression/value");
     assert_eq!(compressions["cpg.cpg_nodes"], "zstd(1)");
     Ok(())
 }

@@ -50,6 +50,7 @@ impl Filled {
             },
             graph: ViewGraph::try_new([things], []).unwrap(),
             policy: |_| TablePolicy::default(),
+            overrides: LakeOverrides::default(),
             session: SessionSpec::default(),
             observer: Arc::new(|_| {}),
         };

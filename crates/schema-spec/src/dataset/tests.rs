@@ -93,3 +93,21 @@ fn the_contract_hash_sees_what_readers_rely_on_and_nothing_else() {
         assert_ne!(base, builder.build().unwrap().contract_hash());
     }
 }
+
+#[test]
+fn a_layout_may_follow_later_for_columns_that_are_there() {
+    let layout = |column: &str| ParquetSpec {
+        columns: [(
+            ColumnName::try_new(column).unwrap(),
+            crate::ColumnLayout::default(),
+        )]
+        .into(),
+        ..ParquetSpec::default()
+    };
+    let dataset = two_columns().build().unwrap();
+    let laid_out = dataset.clone().with_parquet(layout("name")).unwrap();
+    assert_eq!(*laid_out.parquet(), layout("name"));
+    assert_eq!(laid_out.contract_hash(), dataset.contract_hash());
+    let error = dataset.with_parquet(layout("gone")).unwrap_err();
+    assert_eq!(error.code(), "undeclared_column");
+}

@@ -1,0 +1,190 @@
+//! `ossature policy`: how tables are kept, and what a policy file says about it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use ossature_artifacts::{DecidedV1, LeafLayoutV1, PolicyArtifactV1};
+use ossature_delta_policy::{LakeOverrides, PolicyFile, nearest_name, resolve};
+use ossature_schema_spec::DatasetSpec;
+use ossature_view_graph::{Materialization, View, ViewGraph};
+use serde_json::Value;
+
+use crate::cli::{Format, PolicyArguments};
+use crate::error::Error;
+use crate::graph::graph;
+use crate::output::{print, print_json, table};
+
+/// What a policy file says, checked against every table that is written. Without a file, nothing.
+pub(crate) fn overrides(path: Option<&Path>, graph: &ViewGraph) -> Result<LakeOverrides, Error> {
+    let Some(path) = path else {
+        return Ok(LakeOverrides::default());
+    };
+    let text = fs::read_to_string(path).map_err(|source| Error::PolicyFile {
+        path: path.to_owned(),
+        source,
+    })?;
+    let file = PolicyFile::parse(&path.to_string_lossy(), &text).map_err(Error::Policy)?;
+    let datasets = written(graph).map(|it| (it, ossature_cpg_views::policy(it.name())));
+    file.check(datasets).map_err(Error::Policy)?;
+    Ok(file.overrides().clone())
+}
+
+/// The tables that are written: those of the sources, then those of views.
+fn written(graph: &ViewGraph) -> impl Iterator<Item = &DatasetSpec> {
+    let steps = graph.schedule().into_iter();
+    let views = steps.filter_map(|step| graph.view(step.dataset()));
+    let tables = views.filter(|view| view.materialization() == Materialization::Table);
+    graph.sources().chain(tables.map(View::contract))
+}
+
+/// Shows the resolved policy of tables.
+pub(crate) fn policy(arguments: &PolicyArguments) -> Result<(), Error> {
+    let graph = graph()?;
+    check_names(&arguments.tables, &graph)?;
+    let overrides = overrides(arguments.policy.as_deref(), &graph)?;
+    let is_asked = |dataset: &&DatasetSpec| {
+        let name = dataset.name().as_str();
+        arguments.tables.is_empty() || arguments.tables.iter().any(|it| it == name)
+    };
+    let mut policies = Vec::new();
+    for dataset in written(&graph).filter(is_asked) {
+        let name = dataset.name();
+        let declared = ossature_cpg_views::policy(name);
+        let request = overrides.request(name);
+        let resolved = resolve(&request, &overrides.location, dataset, &declared, &[])
+            .map_err(ossature_pipeline::Error::from)?;
+        policies.push(PolicyArtifactV1::from(&resolved));
+    }
+    match arguments.format {
+        Format::Json => print_json(&policies),
+        Format::Human => {
+            let shown: Result<Vec<String>, Error> = policies.iter().map(human).collect();
+            print(&shown?.join("\n\n"))
+        }
+    }
+}
+
+fn check_names(names: &[String], graph: &ViewGraph) -> Result<(), Error> {
+    let known: BTreeSet<&str> = written(graph).map(|it| it.name().as_str()).collect();
+    match names.iter().find(|name| !known.contains(name.as_str())) {
+        None => Ok(()),
+        Some(found) => Err(Error::NoSuchTable {
+            found: found.clone(),
+            nearest: nearest_name(found, known),
+        }),
+    }
+}
+
+/// The name of the table, its values, what gets no statistics, and how every leaf is encoded.
+fn human(policy: &PolicyArtifactV1) -> Result<String, Error> {
+    let statistics = &policy.statistics.value;
+    let dropped = statistics.dropped.iter();
+    let dropped = dropped.map(|it| vec![it.column.clone(), it.reason.clone()]);
+    let leaves = policy.layout.value.leaves.iter().map(leaf);
+    let warnings = policy.warnings.iter();
+    let warnings = warnings.map(|it| format!("\nwarning: {} ({})", it.message, it.code));
+    let parts = [
+        Some(policy.dataset.clone()),
+        Some(table(
+            ["field", "value", "source"],
+            fields(policy)?,
+            usize::MAX,
+        )),
+        (!statistics.dropped.is_empty())
+            .then(|| table(["no statistics", "reason"], dropped, usize::MAX)),
+        Some(table(
+            ["leaf", "encoding", "why", "bounds", "why", "bloom filter"],
+            leaves,
+            usize::MAX,
+        )),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    Ok(parts.join("\n") + &warnings.collect::<String>())
+}
+
+/// Every value with its source, under the keys of policy files.
+fn fields(policy: &PolicyArtifactV1) -> Result<Vec<Vec<String>>, Error> {
+    let row =
+        |key: &str, value: String, source: &str| vec![key.to_owned(), value, source.to_owned()];
+    let layout = &policy.layout.value;
+    let parquet = [
+        of("parquet.codec", &layout.compression)?,
+        of("parquet.row_group_rows_max", &layout.row_group_rows_max)?,
+        of("parquet.page_rows_max", &layout.page_rows_max)?,
+    ];
+    let statistics = &policy.statistics;
+    let columns = statistics.value.columns.join(", ");
+    let statistics = row(
+        "statistics",
+        format!("{}: {columns}", statistics.value.policy),
+        &statistics.source,
+    );
+    let mut rows = vec![
+        row("policy_hash", policy.policy_hash.fingerprint().short(), ""),
+        of("rows_per_file_max", &policy.rows_per_file_max)?,
+        statistics,
+        of("schema_mode", &policy.schema_mode)?,
+        of("features", &policy.features)?,
+        row("column_features", policy.column_features.join(", "), ""),
+        of("change_feed", &policy.change_feed)?,
+        of(
+            "checkpoint_commits_interval",
+            &policy.checkpoint_commits_interval,
+        )?,
+        of("log_retention_days", &policy.log_retention_days)?,
+        of(
+            "deleted_file_retention_days",
+            &policy.deleted_file_retention_days,
+        )?,
+        of("properties", &policy.properties)?,
+        of("cluster_by", &policy.cluster_by)?,
+        of("constraints", &policy.constraints)?,
+        of("persist_constraints", &policy.persist_constraints)?,
+        of("column_mapping", &policy.column_mapping)?,
+        of("allow_protocol_upgrade", &policy.allow_protocol_upgrade)?,
+        of("compaction", &policy.compaction)?,
+        of("vacuum", &policy.vacuum)?,
+    ];
+    rows.extend(parquet);
+    Ok(rows)
+}
+
+fn of<T: serde::Serialize>(key: &str, decided: &DecidedV1<T>) -> Result<Vec<String>, Error> {
+    let value =
+        serde_json::to_value(&decided.value).map_err(|error| Error::Render(error.into()))?;
+    Ok(vec![key.to_owned(), spell(&value), decided.source.clone()])
+}
+
+/// A value as people write it.
+fn spell(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(spell).collect::<Vec<_>>().join(", "),
+        Value::Object(entries) => {
+            let entries = entries.iter();
+            let entries = entries.map(|(key, value)| format!("{key} = {}", spell(value)));
+            entries.collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn leaf(leaf: &LeafLayoutV1) -> Vec<String> {
+    let filter = leaf.bloom_filter.as_ref().map(|filter| {
+        format!(
+            "{} values, {} per million ({})",
+            filter.value.distinct_values_max,
+            filter.value.false_positives_per_million,
+            filter.source
+        )
+    });
+    vec![
+        leaf.path.join("."),
+        leaf.encoding.clone(),
+        leaf.encoding_reason.clone(),
+        leaf.statistics.clone(),
+        leaf.statistics_reason.clone(),
+        filter.unwrap_or_default(),
+    ]
+}

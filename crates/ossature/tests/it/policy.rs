@@ -1,0 +1,296 @@
+//! Policy files: what they change, and what is said of those that do not hold.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::program::{Failure, Lake, of_outputs, ossature, output};
+use crate::shop::Tree;
+
+/// A policy file in a folder that is removed with it.
+struct File {
+    folder: TempDir,
+}
+
+impl File {
+    fn new(text: impl AsRef<[u8]>) -> Result<Self, Failure> {
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
+        let file = Self { folder };
+        fs::write(file.path(), text)?;
+        Ok(file)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("policy.toml")
+    }
+
+    /// Arguments, followed by those that name this file.
+    fn arguments(&self, arguments: &[&str]) -> Vec<OsString> {
+        let policy = [OsString::from("--policy"), self.path().into()];
+        arguments.iter().map(OsString::from).chain(policy).collect()
+    }
+
+    /// A build of a small tree under this policy.
+    fn build(&self, lake: &Lake, tree: &Tree) -> Vec<OsString> {
+        let mut arguments = lake.build_arguments(tree.root(), 1);
+        arguments.extend(self.arguments(&[]));
+        arguments
+    }
+}
+
+fn tree() -> Result<Tree, Failure> {
+    let tree = Tree::empty()?;
+    tree.write(
+        "one.py",
+        "def f(a):\n    return g(a)\n\ndef g(b):\n    return b\n",
+    )?;
+    Ok(tree)
+}
+
+/// The policies of tables by their names.
+fn policies(arguments: &[OsString]) -> Result<Vec<Value>, Failure> {
+    Ok(serde_json::from_str(&output(arguments)?)?)
+}
+
+/// The program ends with `code`, says `words` on standard error and nothing on standard output.
+#[track_caller]
+fn check_refused(arguments: Vec<OsString>, code: i32, words: &[&str]) -> Result<(), Failure> {
+    let answer = ossature(arguments)?;
+    assert_eq!(answer.code, Some(code), "{}", answer.stderr);
+    assert_eq!(answer.stdout, "");
+    // Long lines are folded, wherever that is.
+    let without_space = |text: &str| text.split_whitespace().collect::<String>().replace('│', "");
+    let said = without_space(&answer.stderr);
+    for word in words {
+        assert!(
+            said.contains(&without_space(word)),
+            "`{word}` in\n{}",
+            answer.stderr
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn every_table_shows_what_is_decided_and_by_whom() -> Result<(), Failure> {
+    let all = policies(&["policy", "--format", "json"].map(OsString::from))?;
+    let names: Vec<&str> = all.iter().filter_map(|it| it["dataset"].as_str()).collect();
+    assert!(names.contains(&"extract.files") && names.contains(&"cpg.cpg_props_map"));
+    for policy in &all {
+        assert_eq!(policy["rows_per_file_max"]["source"], "dataset");
+        assert_eq!(
+            policy["vacuum"],
+            json!({"value": "off", "source": "default"})
+        );
+        assert_eq!(policy["warnings"], json!([]));
+    }
+    let shown = output(["policy", "cpg.cpg_nodes"])?;
+    for part in [
+        "cpg.cpg_nodes",
+        "rows_per_file_max",
+        "262144",
+        "explicit node_id file_id parent_id",
+        "allow_protocol_upgrade",
+        "leading_sort_key",
+        "131072 values, 10000 per million (dataset)",
+    ] {
+        assert!(shown.contains(part), "`{part}` in\n{shown}");
+    }
+    assert!(!shown.contains("cpg.calls"));
+    Ok(())
+}
+
+#[test]
+fn a_file_speaks_for_all_tables_and_for_one() -> Result<(), Failure> {
+    let file = File::new(
+        r#"
+        [defaults]
+        rows_per_file_max = 5000
+        parquet.codec = "snappy"
+        [tables."cpg.cpg_nodes"]
+        rows_per_file_max = 100
+        statistics = { auto = 1 }
+        vacuum = { after_days = 3 }
+        parquet.columns.qualified_name.default = ["bloom_filter"]
+        "#,
+    )?;
+    let arguments = ["policy", "cpg.calls", "cpg.cpg_nodes", "--format", "json"];
+    let policies = policies(&file.arguments(&arguments))?;
+    let [nodes, calls] = policies.as_slice() else {
+        return Err("two tables were asked for".into());
+    };
+    let decided = |value: Value, source| json!({"value": value, "source": source});
+    assert_eq!(calls["rows_per_file_max"], decided(json!(5000), "location"));
+    assert_eq!(nodes["rows_per_file_max"], decided(json!(100), "request"));
+    assert_eq!(nodes["layout"]["source"], "request");
+    let codec = decided(json!("snappy"), "location");
+    assert_eq!(nodes["layout"]["value"]["compression"], codec);
+    assert_eq!(
+        nodes["vacuum"],
+        decided(json!({"after_days": 3}), "request")
+    );
+    let codes: Vec<&Value> = nodes["warnings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|it| &it["code"])
+        .collect();
+    assert_eq!(codes, ["small_files", "short_vacuum"]);
+    let shown = output(file.arguments(&["policy", "cpg.cpg_nodes"]))?;
+    assert!(
+        shown.contains("warning: files are deleted 3 days after"),
+        "{shown}"
+    );
+    assert!(!shown.contains("per million"), "{shown}");
+    Ok(())
+}
+
+#[test]
+fn everything_that_is_wrong_with_a_file_is_told_with_its_line() -> Result<(), Failure> {
+    let (lake, tree) = (Lake::new()?, tree()?);
+    let unreadable = File::new(
+        "[defaults]\nrows_per_file = 5\nvacuum = 3\n[tables.\"cpg.cpg_nodes\"]\nfeatures = [\"change_data_feed\"]\n",
+    )?;
+    let words = [
+        "policy_file_invalid",
+        "policy.toml:2:1: defaults.rows_per_file: found key `rows_per_file`, wanted `rows_per_file_max`",
+        "write `rows_per_file_max`",
+        "policy.toml:3:10: defaults.vacuum: found `3`, wanted",
+        "policy.toml:5:13: tables.\"cpg.cpg_nodes\".features: found the text `change_data_feed`",
+        "write `changeDataFeed`",
+    ];
+    check_refused(unreadable.build(&lake, &tree), 2, &words)?;
+    check_refused(unreadable.arguments(&["policy"]), 2, &words)?;
+
+    let broken = File::new("[defaults]\nvacuum = \n")?;
+    check_refused(
+        broken.build(&lake, &tree),
+        2,
+        &["policy.toml:2:10: this is no TOML"],
+    )?;
+
+    let unknown = File::new("[tables.\"cpg.cpg_node\"]\n")?;
+    let words = [
+        "policy.toml:1:9: tables.\"cpg.cpg_node\"",
+        "write `cpg.cpg_nodes`",
+    ];
+    check_refused(unknown.build(&lake, &tree), 2, &words)?;
+    assert!(
+        !lake.path().exists(),
+        "a file that does not hold makes no lake"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_policy_that_no_table_can_have_is_refused_before_anything_is_made() -> Result<(), Failure> {
+    let (lake, tree) = (Lake::new()?, tree()?);
+    let file = File::new(
+        "[tables.\"cpg.cpg_edges\"]\ncluster_by = [\"family\", \"gone\"]\nstatistics = { explicit = [\"confidence\"] }\n\
+         [tables.\"cpg.calls\"]\nproperties = { \"delta.enableRowTracking\" = \"true\" }\n",
+    )?;
+    let words = [
+        "policy_refused",
+        "policy.toml:2:1",
+        "has a declared order",
+        "`family`: it is a partition column",
+        "`gone`: the dataset declares no such column",
+        "policy.toml:3:1",
+        "it may hold NaN",
+        "policy.toml:5:16",
+        "`features` decides it",
+    ];
+    check_refused(file.build(&lake, &tree), 3, &words)?;
+    check_refused(file.arguments(&["policy"]), 3, &words)?;
+    assert!(!lake.path().exists());
+    Ok(())
+}
+
+#[test]
+fn files_and_tables_that_are_not_there_are_usage() -> Result<(), Failure> {
+    let (lake, tree) = (Lake::new()?, tree()?);
+    let mut arguments = lake.build_arguments(tree.root(), 1);
+    arguments.extend(["--policy".into(), tree.root().join("none.toml").into()]);
+    check_refused(arguments, 2, &["policy_file_unreadable", "none.toml"])?;
+    let bytes = File::new([0xff, 0xfe])?;
+    check_refused(bytes.arguments(&["policy"]), 2, &["policy_file_unreadable"])?;
+    let arguments = ["policy", "cpg.cpg_node"].map(OsString::from).to_vec();
+    check_refused(arguments, 2, &["no_such_table", "write `cpg.cpg_nodes`"])?;
+    Ok(())
+}
+
+#[test]
+fn a_build_writes_its_tables_as_the_file_says_and_records_it() -> Result<(), Failure> {
+    let (lake, tree) = (Lake::new()?, tree()?);
+    let file = File::new(
+        r#"
+        [tables."cpg.cpg_nodes"]
+        rows_per_file_max = 3
+        change_feed = true
+        parquet = { codec = "snappy", columns.name = { encoding = "DELTA_BYTE_ARRAY" } }
+        "#,
+    )?;
+    let summary: Value = serde_json::from_str(&output(file.build(&lake, &tree))?)?;
+    let files = of_outputs(&summary, "files");
+    assert!(files["cpg.cpg_nodes"].as_u64() > Some(1), "{summary}");
+    let run = summary["run_id"].as_str().unwrap_or_default();
+    let shown = output(lake.arguments(&["show", run, "--format", "json"]))?;
+    let shown: Value = serde_json::from_str(&shown)?;
+    let writes = shown["decisions"]["writes"].as_array();
+    let nodes = writes
+        .into_iter()
+        .flatten()
+        .find(|write| write["dataset"] == "cpg.cpg_nodes");
+    let nodes = nodes.ok_or("the nodes were written")?;
+    assert_eq!(
+        nodes["policy"]["rows_per_file_max"],
+        json!({"value": 3, "source": "request"})
+    );
+    assert_eq!(nodes["protocol"]["found"]["writer_version"], 4);
+    assert_eq!(nodes["protocol"]["is_compatible"], true);
+    assert_eq!(
+        nodes["enablement"]["newly_enabled"],
+        json!(["changeDataFeed"])
+    );
+    assert_eq!(nodes["enablement"]["protocol_before"], Value::Null);
+
+    // Nobody says anything any more, so the feed is switched off, and the protocol stays.
+    let again = lake.build(tree.root(), 1)?;
+    let run = again["run_id"].as_str().unwrap_or_default();
+    let shown = output(lake.arguments(&["show", run, "--format", "json"]))?;
+    let shown: Value = serde_json::from_str(&shown)?;
+    let writes = shown["decisions"]["writes"].as_array();
+    let nodes = writes
+        .into_iter()
+        .flatten()
+        .find(|write| write["dataset"] == "cpg.cpg_nodes");
+    let nodes = nodes.ok_or("the nodes were written")?;
+    assert_eq!(nodes["policy"]["rows_per_file_max"]["source"], "dataset");
+    assert_eq!(
+        nodes["enablement"]["properties_set"]["delta.enableChangeDataFeed"],
+        "false"
+    );
+    assert_eq!(nodes["protocol"]["found"]["writer_version"], 4);
+    Ok(())
+}
+
+#[test]
+fn a_protocol_that_shuts_readers_out_has_to_be_allowed() -> Result<(), Failure> {
+    let (lake, tree) = (Lake::new()?, tree()?);
+    let asking = File::new("[tables.\"cpg.calls\"]\nfeatures = [\"v2Checkpoint\"]\n")?;
+    let words = [
+        "policy_refused",
+        "`v2Checkpoint`",
+        "`allow_protocol_upgrade`",
+    ];
+    check_refused(asking.build(&lake, &tree), 3, &words)?;
+    let allowing = File::new(
+        "[tables.\"cpg.calls\"]\nfeatures = [\"v2Checkpoint\"]\nallow_protocol_upgrade = true\n",
+    )?;
+    output(allowing.build(&lake, &tree))?;
+    assert_eq!(lake.number("SELECT count(*) FROM cpg.calls")?, 1);
+    Ok(())
+}
