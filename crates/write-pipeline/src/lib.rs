@@ -71,6 +71,7 @@ mod cut;
 mod digest;
 mod encode;
 mod error;
+mod mapping;
 mod name;
 mod order;
 mod provenance;

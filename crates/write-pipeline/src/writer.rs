@@ -28,6 +28,7 @@ use crate::constraint::ConstraintCheck;
 use crate::contract::ContractCheck;
 use crate::cut::{Leaf, RadixCutter};
 use crate::encode::FileEncoder;
+use crate::mapping::with_numbers;
 use crate::name::{FileNames, FilePlace};
 use crate::order::{OrderCheck, RowEncoder};
 use crate::range::encode_ranges;
@@ -170,7 +171,12 @@ impl TableWriter {
         let sorting = sorting_columns(contract, &file_schema)?;
         let name = contract.name().as_str();
         let files = FileWriter {
-            encoder: FileEncoder::try_new(name, Arc::clone(&file_schema), layout, sorting)?,
+            encoder: FileEncoder::try_new(
+                name,
+                with_numbers(&file_schema, table.stored.fields()),
+                layout,
+                sorting,
+            )?,
             statistics: StatisticsColumns::new(contract, &policy.statistics.value.columns),
             store: open.table().object_store(),
             live: live_files(open)?,
