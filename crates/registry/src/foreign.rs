@@ -11,9 +11,9 @@ use datafusion::arrow::compute::kernels::length::length;
 use datafusion::arrow::compute::nullif;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Result;
 use datafusion::common::config::ParquetOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, plan_err};
 use datafusion::datasource::TableType;
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
@@ -113,12 +113,12 @@ impl TableProvider for ForeignScan {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         self.open.table().update_datafusion_session(state)?;
-        let adapted = state
-            .as_any()
-            .downcast_ref::<SessionState>()
-            .cloned()
-            .map(with_wide_times);
-        let state = adapted.as_ref().map_or(state, |adapted| adapted);
+        let Some(session) = state.as_any().downcast_ref::<SessionState>() else {
+            return plan_err!(
+                "a table that somebody else wrote is read in a session of DataFusion"
+            );
+        };
+        let state = &with_wide_times(session.clone());
         let inner = self.inner.scan(state, projection, filters, limit).await?;
         Ok(Arc::new(FilterBarrier::new(inner, &self.empty_is_null)))
     }
