@@ -2,7 +2,10 @@
 
 mod builds;
 mod creation;
+mod features;
 mod fingerprints;
+mod foreign_tables;
+mod golden_tables;
 mod goldens;
 mod guards;
 mod modes;

@@ -1,6 +1,7 @@
 //! Fixtures of the end-to-end tests: small tables, written by our writer and by somebody else's.
 
 mod graph_run;
+mod hand_made;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -19,6 +20,7 @@ use ossature_write_pipeline::{
 use tempfile::TempDir;
 
 pub use graph_run::{facts_of, graph, graph_run};
+pub use hand_made::HandMade;
 
 /// What fixtures may fail with.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -10,17 +10,16 @@ use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::prelude::SessionContext;
 use ossature_schema_spec::{DatasetName, DatasetSpec, SortKey, TablePin, Version};
 
-use crate::{
-    AlignmentPlan, CATALOG, Error, ForeignScan, GuardedScan, OpenTable, TableLocation, open_table,
-};
+use crate::stored::StoredScan;
+use crate::{AlignmentPlan, CATALOG, Error, OpenTable, TableLocation, open_table};
 
 /// Who reads the files of a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ScanMode {
-    /// The guarded scan: our writer made the pinned commit.
+    /// The guarded scan: our writer made the pinned commit and all files.
     Direct,
-    /// delta-rs, behind guards: somebody else made it.
+    /// delta-rs, behind guards: somebody else made the commit or a file.
     Delegated,
 }
 
@@ -80,7 +79,7 @@ pub async fn open_dataset(
 ) -> Result<Dataset, Error> {
     let open = open_table(location, version).await?;
     let pin = open.pin(contract.name())?;
-    let (scan, mut facts) = open_scan(contract, &open, pin)?;
+    let (scan, mut facts) = open_scan(contract, &open, pin).await?;
     let provider = if facts.alignment.is_identity() {
         scan
     } else {
@@ -100,41 +99,42 @@ pub async fn open_dataset(
     })
 }
 
-fn open_scan(
+async fn open_scan(
     contract: &DatasetSpec,
     open: &OpenTable,
     pin: TablePin,
 ) -> Result<(Arc<dyn TableProvider>, ScanFacts), Error> {
     let location = open.location().to_string();
-    if open.commit().ours {
-        let scan = GuardedScan::try_new(open)?;
-        let facts = ScanFacts {
-            pin,
-            location,
-            mode: ScanMode::Direct,
-            order: scan
-                .order()
-                .map(|claim| claim.keys().to_vec())
-                .unwrap_or_default(),
-            alignment: AlignmentPlan::try_new(contract, &scan.schema())?,
-            files: Some(scan.files()),
-            bytes: Some(scan.bytes()),
-            rows: scan.rows(),
-        };
-        Ok((Arc::new(scan), facts))
-    } else {
-        let scan = ForeignScan::try_new(open)?;
-        let facts = ScanFacts {
-            pin,
-            location,
-            mode: ScanMode::Delegated,
-            order: Vec::new(),
-            alignment: AlignmentPlan::try_new(contract, &scan.schema())?,
-            files: None,
-            bytes: None,
-            rows: None,
-        };
-        Ok((Arc::new(scan), facts))
+    match StoredScan::try_new(open).await? {
+        StoredScan::Direct(scan) => {
+            let facts = ScanFacts {
+                pin,
+                location,
+                mode: ScanMode::Direct,
+                order: scan
+                    .order()
+                    .map(|claim| claim.keys().to_vec())
+                    .unwrap_or_default(),
+                alignment: AlignmentPlan::try_new(contract, &scan.schema())?,
+                files: Some(scan.files()),
+                bytes: Some(scan.bytes()),
+                rows: scan.rows(),
+            };
+            Ok((Arc::new(*scan), facts))
+        }
+        StoredScan::Delegated(scan) => {
+            let facts = ScanFacts {
+                pin,
+                location,
+                mode: ScanMode::Delegated,
+                order: Vec::new(),
+                alignment: AlignmentPlan::try_new(contract, &scan.schema())?,
+                files: None,
+                bytes: None,
+                rows: None,
+            };
+            Ok((Arc::new(*scan), facts))
+        }
     }
 }
 

@@ -71,6 +71,44 @@ pub enum Error {
         /// The version that was asked for.
         wanted: Version,
     },
+    /// The log breaks the rules of the Delta protocol.
+    #[error("the log of {location} is none of a Delta table")]
+    InvalidLog {
+        /// The table.
+        location: String,
+        /// What is wrong with it.
+        source: Box<DeltaTableError>,
+    },
+    /// The runtime does not read such tables.
+    #[error("the table at {location} cannot be read: {reason}")]
+    Unsupported {
+        /// The table.
+        location: String,
+        /// What the runtime lacks.
+        reason: String,
+    },
+    /// The log spells the path of one file in two ways, which the runtime takes for two files.
+    ///
+    /// It would read a file that was removed under the other spelling.
+    #[error(
+        "the log of {location} removes `{path}` under another spelling than it was added, so that its rows are in doubt"
+    )]
+    AmbiguousPath {
+        /// The table.
+        location: String,
+        /// The file.
+        path: String,
+    },
+    /// The log spells the path of a file in a way in which the runtime would not remove it.
+    #[error(
+        "the runtime would not remove `{path}` from {location} under the name that it has in the log"
+    )]
+    Unremovable {
+        /// The table.
+        location: String,
+        /// The file.
+        path: String,
+    },
     /// The statistics or the commit of a table that our writer wrote cannot be understood.
     #[error("{what} of {location} cannot be understood: {reason}")]
     Corrupt {
@@ -110,6 +148,10 @@ impl Error {
             Self::Unalignable { .. } => "unalignable",
             Self::Unreadable { .. } => "unreadable_column",
             Self::ConflictingPins { .. } => "conflicting_pins",
+            Self::InvalidLog { .. } => "invalid_log",
+            Self::Unsupported { .. } => "unsupported_table",
+            Self::AmbiguousPath { .. } => "ambiguous_path",
+            Self::Unremovable { .. } => "unremovable_file",
             Self::Corrupt { .. } => "corrupt_table",
             Self::Delta { .. } => "delta_failure",
             Self::Engine { .. } => "engine_failure",
@@ -124,6 +166,10 @@ impl Error {
             Self::Unalignable { .. } | Self::Unreadable { .. } => {
                 Some("write the table anew under the present contract".to_owned())
             }
+            Self::AmbiguousPath { .. } | Self::Unremovable { .. } => Some(
+                "rewrite the table with the engine that removed the file, to relative paths"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }

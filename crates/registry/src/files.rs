@@ -48,8 +48,9 @@ pub(crate) fn list_files(
         let partition_values = schema.fields()[data_columns..]
             .iter()
             .map(|field| {
+                // An empty text stands for null, whatever the type.
                 let text = values.get(field.name()).cloned().flatten();
-                match text {
+                match text.filter(|text| !text.is_empty()) {
                     None => ScalarValue::try_from(field.data_type()),
                     Some(text) => ScalarValue::try_from_string(text, field.data_type()),
                 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | where does a dataset lie? | [`Lake`], [`TableLocation`] |
 //! | which version is read, and what stands for its rows? | [`open_table`], [`OpenTable::pin`] |
+//! | how is a table read that no dataset declares? | [`open_stored`] |
 //! | how are its rows read without the wrong answers of the engines below? | [`GuardedScan`] |
 //! | how does a stored schema become the declared one? | [`AlignmentPlan`] |
 //! | what session do queries run in, and how do its plans stream? | [`SessionSpec`], [`Catalog`] |
@@ -31,14 +32,17 @@ mod align;
 mod commit;
 mod dataset;
 mod error;
+mod field_ids;
 mod files;
 mod foreign;
 mod guard;
 mod location;
 mod open;
+mod paths;
 mod physical;
 mod scan;
 mod session;
+mod stored;
 
 pub use align::{AlignmentPlan, ColumnAlignment};
 pub use commit::{COMMIT_KEY_PREFIX, CommitFacts, OrderingClaim, commit_keys};
@@ -49,3 +53,4 @@ pub use location::{Lake, TableLocation};
 pub use open::{OpenTable, open_table};
 pub use scan::GuardedScan;
 pub use session::{CATALOG, SessionSpec};
+pub use stored::{StoredTable, open_stored};

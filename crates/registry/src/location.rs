@@ -17,6 +17,13 @@ const RUNS_FOLDER: &str = "_ossature";
 pub struct TableLocation(Url);
 
 impl TableLocation {
+    /// A table of its own, outside of a lake: a URL, or a local folder.
+    ///
+    /// **Errors**: [`Error::InvalidLocation`].
+    pub fn try_new(location: &str) -> Result<Self, Error> {
+        folder(location).map(Self)
+    }
+
     /// The URL, with a slash at its end.
     pub fn url(&self) -> &Url {
         &self.0
@@ -43,31 +50,7 @@ impl Lake {
     ///
     /// **Errors**: [`Error::InvalidLocation`].
     pub fn try_new(location: &str) -> Result<Self, Error> {
-        let refuse = |reason: String| Error::InvalidLocation {
-            // What cannot be parsed is shown as it came, unless it could hold a password.
-            found: match Url::parse(location) {
-                Ok(url) if url.has_host() => TableLocation(url).to_string(),
-                _ if location.contains('@') => "the location".to_owned(),
-                _ => location.to_owned(),
-            },
-            reason,
-        };
-        let mut url = if location.contains("://") {
-            Url::parse(location).map_err(|error| refuse(error.to_string()))?
-        } else {
-            check_characters(location).map_err(refuse)?;
-            let absolute = std::path::absolute(Path::new(location))
-                .map_err(|error| refuse(error.to_string()))?;
-            Url::from_directory_path(without_parents(&absolute))
-                .map_err(|()| refuse("the path cannot be written as a URL".to_owned()))?
-        };
-        if !url.path().ends_with('/') {
-            let folder = format!("{}/", url.path());
-            url.set_path(&folder);
-        }
-        check_scheme(&url).map_err(refuse)?;
-        check_folder(&url).map_err(refuse)?;
-        Ok(Self(url))
+        folder(location).map(Self)
     }
 
     /// The folder of a dataset: `<stage>/<table>/`, and `_ossature/<table>/` for the stage `runs`.
@@ -104,6 +87,35 @@ impl std::fmt::Display for Lake {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         TableLocation(self.0.clone()).fmt(f)
     }
+}
+
+/// The URL of a folder, with a slash at its end.
+fn folder(location: &str) -> Result<Url, Error> {
+    let refuse = |reason: String| Error::InvalidLocation {
+        // What cannot be parsed is shown as it came, unless it could hold a password.
+        found: match Url::parse(location) {
+            Ok(url) if url.has_host() => TableLocation(url).to_string(),
+            _ if location.contains('@') => "the location".to_owned(),
+            _ => location.to_owned(),
+        },
+        reason,
+    };
+    let mut url = if location.contains("://") {
+        Url::parse(location).map_err(|error| refuse(error.to_string()))?
+    } else {
+        check_characters(location).map_err(refuse)?;
+        let absolute =
+            std::path::absolute(Path::new(location)).map_err(|error| refuse(error.to_string()))?;
+        Url::from_directory_path(without_parents(&absolute))
+            .map_err(|()| refuse("the path cannot be written as a URL".to_owned()))?
+    };
+    if !url.path().ends_with('/') {
+        let folder = format!("{}/", url.path());
+        url.set_path(&folder);
+    }
+    check_scheme(&url).map_err(refuse)?;
+    check_folder(&url).map_err(refuse)?;
+    Ok(url)
 }
 
 /// Object stores name things with neither.

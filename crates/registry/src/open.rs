@@ -5,6 +5,7 @@ use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use ossature_delta_policy::maps_columns;
 use ossature_schema_spec::{DatasetName, PinIdentity, TablePin, Version};
 
+use crate::paths::{check_removable, check_spellings, is_own};
 use crate::{CommitFacts, Error, TableLocation};
 
 /// A table, loaded at a version.
@@ -46,6 +47,30 @@ impl OpenTable {
         Ok(holds_what_files_hold(snapshot))
     }
 
+    /// Whether our writer made every file.
+    ///
+    /// Somebody else's files may leave NaN out of their bounds, spell paths in other ways and store times in other
+    /// units.
+    ///
+    /// **Errors**: [`Error::Delta`] when the snapshot is gone, which cannot happen after [`open_table`].
+    pub fn holds_own_files(&self) -> Result<bool, Error> {
+        let snapshot = self.table.snapshot();
+        let snapshot = snapshot.map_err(Error::delta("reading a table"))?;
+        // A commit that tells of all rows wrote all rows.
+        Ok(self.commit.content.is_some()
+            || snapshot.log_data().iter().all(|file| is_own(&file.path())))
+    }
+
+    /// Refuses a table whose files a commit could not remove. To be asked before anything is written that removes one.
+    ///
+    /// The runtime escapes paths in its own way. Where somebody else spelled the path of a file otherwise, its removal
+    /// names another file, and the rows stay.
+    ///
+    /// **Errors**: [`Error::Unremovable`], [`Error::Delta`].
+    pub async fn check_removable(&self) -> Result<(), Error> {
+        check_removable(&self.location, &self.table).await
+    }
+
     /// The pin under which a dataset reads it.
     ///
     /// **Errors**: [`Error::Delta`] when the snapshot is gone, which cannot happen after [`open_table`].
@@ -72,7 +97,8 @@ impl OpenTable {
 /// here, and is part of the result.
 ///
 /// **Errors**: [`Error::NoTable`], [`Error::NoVersion`], [`Error::WrongVersion`] should the runtime load another
-/// version than the one asked for (its table providers do), [`Error::Delta`].
+/// version than the one asked for (its table providers do); [`Error::InvalidLog`], [`Error::Unsupported`],
+/// [`Error::AmbiguousPath`], [`Error::Delta`].
 pub async fn open_table(
     location: &TableLocation,
     version: Option<Version>,
@@ -87,6 +113,7 @@ pub async fn open_table(
         Ok(table) => table,
         Err(error) => return Err(why_not(location, builder(), version, error).await),
     };
+    check_spellings(location, &table).await?;
     let snapshot = table.snapshot().map_err(Error::delta("loading a table"))?;
     let found = Version::new(snapshot.version());
     if let Some(wanted) = version.filter(|wanted| *wanted != found) {
@@ -151,6 +178,36 @@ async fn why_not(
             wanted: wanted.number(),
             newest,
         },
-        _ => Error::delta("loading a table")(error),
+        _ => log_error(location, error),
+    }
+}
+
+/// What is wrong with a log that was found and could not be loaded.
+fn log_error(location: &TableLocation, error: DeltaTableError) -> Error {
+    use buoyant_kernel::Error as Kernel;
+    let DeltaTableError::KernelError(kernel) = &error else {
+        return Error::delta("loading a table")(error);
+    };
+    let mut kernel = kernel;
+    while let Kernel::Backtraced { source, .. } = kernel {
+        kernel = source;
+    }
+    match kernel {
+        Kernel::Unsupported(reason) | Kernel::MaxCatalogVersion(reason) => Error::Unsupported {
+            location: location.to_string(),
+            reason: reason.clone(),
+        },
+        Kernel::IOError(_)
+        | Kernel::ObjectStore(_)
+        | Kernel::ObjectStorePath(_)
+        | Kernel::Reqwest(_)
+        | Kernel::FileNotFound(_)
+        | Kernel::JoinFailure(_)
+        | Kernel::InternalError(_)
+        | Kernel::Cancelled => Error::delta("loading a table")(error),
+        _ => Error::InvalidLog {
+            location: location.to_string(),
+            source: Box::new(error),
+        },
     }
 }

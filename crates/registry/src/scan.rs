@@ -34,6 +34,7 @@ use ossature_schema_spec::from_stored;
 use url::Position;
 
 use crate::files::{TableFile, list_files};
+use crate::foreign::wide_times;
 use crate::{Error, OpenTable, OrderingClaim, guard};
 
 /// A table provider over the files of one version, for tables whose pinned commit our writer made.
@@ -345,7 +346,8 @@ impl TableProvider for GuardedScan {
         let table_schema = TableSchema::builder(file_schema)
             .with_table_partition_cols(self.partition_fields.clone())
             .build();
-        let options = state.config_options().execution.parquet.clone();
+        let mut options = state.config_options().execution.parquet.clone();
+        wide_times(&mut options);
         let source = ParquetSource::new(table_schema).with_table_parquet_options(
             datafusion::common::config::TableParquetOptions {
                 global: options,

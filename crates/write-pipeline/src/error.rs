@@ -137,6 +137,14 @@ pub enum Error {
         /// The dataset.
         dataset: DatasetName,
     },
+    /// An empty text in a partition column, which every reader of Delta tables takes for null.
+    #[error(
+        "`{dataset}`: a partition column has an empty text, which the log cannot tell from null"
+    )]
+    EmptyPartitionValue {
+        /// The dataset.
+        dataset: DatasetName,
+    },
     /// A clustered dataset that is not written by a plan, or whose rows would go among others.
     #[error("`{dataset}` is clustered, so {mode} needs all rows of a plan")]
     Clustered {
@@ -269,6 +277,7 @@ impl Error {
             Self::RangeRefused { .. } => "range_refused",
             Self::OutsideRanges { .. } => "outside_ranges",
             Self::NoLeadingKey { .. } => "no_leading_key",
+            Self::EmptyPartitionValue { .. } => "empty_partition_value",
             Self::Clustered { .. } => "clustered",
             Self::RowsForCompaction { .. } => "rows_for_compaction",
             Self::MetadataTooLarge { .. } => "commit_metadata_too_large",

@@ -84,6 +84,9 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
     let state = table_state(snapshot);
     let stored = snapshot.snapshot().arrow_schema();
     let protocol = check_protocol(request, &state, &stored)?;
+    if !matches!(mode, WriteMode::Append | WriteMode::ErrorIfExists) {
+        open.check_removable().await?;
+    }
     let schema_plan = check_contract(request, snapshot)?;
     if maps_columns(&state.properties) && !schema_plan.is_empty() {
         return Err(Error::MappedColumns {

@@ -243,7 +243,7 @@ impl TableWriter {
     /// Takes the next rows. Waits while all encoders are busy.
     ///
     /// **Errors**: [`Error::RowsDiffer`], [`Error::UnexpectedNull`], [`Error::ConstraintViolated`], [`Error::OutOfOrder`],
-    /// [`Error::DuplicateKey`], [`Error::OutsideRanges`], [`Error::RowsForCompaction`]; and for files of earlier rows
+    /// [`Error::DuplicateKey`], [`Error::EmptyPartitionValue`], [`Error::OutsideRanges`], [`Error::RowsForCompaction`]; and for files of earlier rows
     /// [`Error::FooterDiffers`], [`Error::Store`].
     pub async fn push(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         if batch.num_rows() == 0 || self.is_done {
@@ -258,6 +258,11 @@ impl TableWriter {
         let batch = self.check.apply(batch)?;
         self.constraints.check(&batch)?;
         for (values, part) in split_partitions(&self.request.contract, &batch)? {
+            if values.iter().flatten().any(String::is_empty) {
+                return Err(Error::EmptyPartitionValue {
+                    dataset: self.request.contract.name().clone(),
+                });
+            }
             if self.partition.values.as_ref() != Some(&values) {
                 self.end_partition().await?;
                 self.begin_partition(values).await?;

@@ -24,6 +24,12 @@ const FENCES: &[Fence] = &[
         because: "tables are opened in `registry` and written in `write-pipeline`, nowhere else",
     },
     Fence {
+        dependency: "buoyant_kernel",
+        packages: &["registry"],
+        holds_in_tests: true,
+        because: "it goes with `deltalake-core`, through which the kernel is used",
+    },
+    Fence {
         dependency: "datafusion*",
         packages: &[
             "registry",

@@ -1,0 +1,71 @@
+//! A table as it is stored: every column that its log declares, under no contract, whoever wrote it.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use ossature_schema_spec::Version;
+
+use crate::{Error, ForeignScan, GuardedScan, OpenTable, ScanMode, TableLocation, open_table};
+
+/// The scan of an opened table.
+pub(crate) enum StoredScan {
+    Direct(Box<GuardedScan>),
+    Delegated(Box<ForeignScan>),
+}
+
+impl StoredScan {
+    /// Our own scan where our writer made the files, else that of delta-rs.
+    pub(crate) async fn try_new(open: &OpenTable) -> Result<Self, Error> {
+        Ok(if open.commit().ours && open.holds_own_files()? {
+            Self::Direct(Box::new(GuardedScan::try_new(open)?))
+        } else {
+            Self::Delegated(Box::new(ForeignScan::try_new(open).await?))
+        })
+    }
+}
+
+/// A table that is read as it is stored, without a contract.
+#[derive(Debug, Clone)]
+pub struct StoredTable {
+    open: OpenTable,
+    mode: ScanMode,
+    provider: Arc<dyn TableProvider>,
+}
+
+impl StoredTable {
+    /// The loaded table.
+    pub fn open(&self) -> &OpenTable {
+        &self.open
+    }
+
+    /// Who reads the files.
+    pub fn mode(&self) -> ScanMode {
+        self.mode
+    }
+
+    /// The relation of its rows. In [`ScanMode::Direct`] partition columns come last.
+    pub fn provider(&self) -> Arc<dyn TableProvider> {
+        Arc::clone(&self.provider)
+    }
+}
+
+/// Opens a table at `version`, or at the newest one, to be read as it is stored.
+///
+/// For tables that no dataset declares: register [`StoredTable::provider`] in a session under any name.
+///
+/// **Errors**: those of [`open_table`], and [`Error::Unsupported`].
+pub async fn open_stored(
+    location: &TableLocation,
+    version: Option<Version>,
+) -> Result<StoredTable, Error> {
+    let open = open_table(location, version).await?;
+    let (mode, provider): (_, Arc<dyn TableProvider>) = match StoredScan::try_new(&open).await? {
+        StoredScan::Direct(scan) => (ScanMode::Direct, Arc::new(*scan)),
+        StoredScan::Delegated(scan) => (ScanMode::Delegated, Arc::new(*scan)),
+    };
+    Ok(StoredTable {
+        open,
+        mode,
+        provider,
+    })
+}
