@@ -2,10 +2,11 @@
 //! rows are those of a model, and what a commit claims is true.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch};
+use arrow_array::{Array, ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray};
 use datafusion::common::ScalarValue;
 use datafusion::prelude::{col, lit};
 use deltalake_core::DeltaTable;
@@ -13,8 +14,12 @@ use deltalake_core::operations::optimize::OptimizeType;
 use deltalake_core::protocol::checkpoints::create_checkpoint;
 use ossature_registry::{Catalog, SessionSpec, TableLocation, open_dataset, open_table};
 use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec};
-use ossature_tests::{Failure, TemporaryLake, files_below, request, write, write_foreign};
-use ossature_write_pipeline::{KeyRange, WriteMode, WriteOutcome};
+use ossature_tests::{
+    Failure, TemporaryLake, code_of, files_below, request, rows, things, write, write_foreign,
+};
+use ossature_write_pipeline::{
+    EncodePool, KeyRange, TableWriter, TransactionId, WriteMode, WriteOutcome,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -55,7 +60,8 @@ impl Pool {
         if array.is_null(row) {
             return Ok(0);
         }
-        let found = ScalarValue::try_from_array(array, row)?.cast_to(&self.column_type.to_arrow())?;
+        let found =
+            ScalarValue::try_from_array(array, row)?.cast_to(&self.column_type.to_arrow())?;
         let at = self.values.iter().position(|value| *value == found);
         let at = at.ok_or_else(|| format!("{found:?} was never written"))?;
         Ok(u8::try_from(at)? + 1)
@@ -64,7 +70,10 @@ impl Pool {
 
 fn days() -> Pool {
     let days = [-719_162, -1, 0, 19_782, 2_932_896];
-    Pool::new(ColumnType::Date, days.map(|day| ScalarValue::Date32(Some(day))))
+    Pool::new(
+        ColumnType::Date,
+        days.map(|day| ScalarValue::Date32(Some(day))),
+    )
 }
 
 const TIMES: [i64; 7] = [
@@ -92,7 +101,14 @@ fn decimals() -> Pool {
         precision: 20,
         scale: 3,
     };
-    let values = [-99_999_999_999_999_999_999, -1, 0, 1, 1_500, 99_999_999_999_999_999_999];
+    let values = [
+        -99_999_999_999_999_999_999,
+        -1,
+        0,
+        1,
+        1_500,
+        99_999_999_999_999_999_999,
+    ];
     Pool::new(
         column_type,
         values.map(|value| ScalarValue::Decimal128(Some(value), 20, 3)),
@@ -107,7 +123,10 @@ fn integers() -> Pool {
 }
 
 fn bytes() -> Pool {
-    Pool::new(ColumnType::Int8, [i8::MIN, -1, 0, 1, i8::MAX].map(ScalarValue::from))
+    Pool::new(
+        ColumnType::Int8,
+        [i8::MIN, -1, 0, 1, i8::MAX].map(ScalarValue::from),
+    )
 }
 
 fn booleans() -> Pool {
@@ -115,21 +134,48 @@ fn booleans() -> Pool {
 }
 
 fn floats() -> Pool {
-    let values = [f64::NEG_INFINITY, -1.5, -0.0, 0.0, 1e-300, 1e300, f64::INFINITY, f64::NAN];
+    let values = [
+        f64::NEG_INFINITY,
+        -1.5,
+        -0.0,
+        0.0,
+        1e-5,
+        1e20,
+        f64::INFINITY,
+        f64::NAN,
+    ];
     Pool::new(ColumnType::Float64, values.map(ScalarValue::from))
 }
 
 fn binaries() -> Pool {
     let values: [&[u8]; 5] = [&[], &[0], &[0, 0], &[0x7f], &[0xff; 40]];
-    Pool::new(ColumnType::Binary, values.map(|it| ScalarValue::Binary(Some(it.to_vec()))))
+    Pool::new(
+        ColumnType::Binary,
+        values.map(|it| ScalarValue::Binary(Some(it.to_vec()))),
+    )
 }
 
 fn texts() -> Pool {
     let long = "z".repeat(600);
-    let mut values: Vec<String> = ["", "\0", "a", "a\0", "a\0b", "ab", "é", "\u{ffff}", "\u{10ffff}"]
-        .map(str::to_owned)
-        .into();
-    values.extend([long.clone(), format!("{long}\0"), format!("{long}a"), "y".repeat(10_000)]);
+    let mut values: Vec<String> = [
+        "",
+        "\0",
+        "a",
+        "a\0",
+        "a\0b",
+        "ab",
+        "é",
+        "\u{ffff}",
+        "\u{10ffff}",
+    ]
+    .map(str::to_owned)
+    .into();
+    values.extend([
+        long.clone(),
+        format!("{long}\0"),
+        format!("{long}a"),
+        "y".repeat(10_000),
+    ]);
     values.sort();
     Pool::new(ColumnType::Utf8, values.into_iter().map(ScalarValue::from))
 }
@@ -137,8 +183,26 @@ fn texts() -> Pool {
 /// Texts that folders and logs have to escape.
 fn folders() -> Pool {
     let mut values = vec![
-        "a", "A", "a b", "a/b", "a%2Fb", "a%252Fb", "é=ü", "#?&", " ", "..", ".", "\\", "a\nb", "\"", "null",
-        "__HIVE_DEFAULT_PARTITION__", "+", ":", "*", "~",
+        "a",
+        "A",
+        "a b",
+        "a/b",
+        "a%2Fb",
+        "a%252Fb",
+        "é=ü",
+        "#?&",
+        " ",
+        "..",
+        ".",
+        "\\",
+        "a\nb",
+        "\"",
+        "null",
+        "__HIVE_DEFAULT_PARTITION__",
+        "+",
+        ":",
+        "*",
+        "~",
     ];
     values.sort_unstable();
     Pool::new(ColumnType::Utf8, values.into_iter().map(ScalarValue::from))
@@ -201,7 +265,12 @@ impl Shape {
     /// Nulls come first, whatever the direction.
     fn rank(&self, row: &Row) -> (u8, bool, i16, i64) {
         let sign = if self.descending { -1 } else { 1 };
-        (row.0, row.1 != 0, i16::from(row.1) * sign, row.2 * i64::from(sign))
+        (
+            row.0,
+            row.1 != 0,
+            i16::from(row.1) * sign,
+            row.2 * i64::from(sign),
+        )
     }
 
     fn batch(&self, rows: &[Row]) -> Result<RecordBatch, Failure> {
@@ -305,7 +374,12 @@ impl Table {
         self.lake.location("cpg.rows")
     }
 
-    async fn write(&self, mode: WriteMode, rows: &[Row], max: u64) -> Result<WriteOutcome, Failure> {
+    async fn write(
+        &self,
+        mode: WriteMode,
+        rows: &[Row],
+        max: u64,
+    ) -> Result<WriteOutcome, Failure> {
         let request = request(&self.lake.lake, &self.contract, max, mode)?;
         write(request, 2, self.shape.batches(rows)?).await
     }
@@ -363,7 +437,9 @@ impl Table {
                 self.rows.extend(rows);
                 Some(done)
             }
-            Action::Compact | Action::Merge(_) => Some(self.write(WriteMode::Compact, &[], max).await?),
+            Action::Compact | Action::Merge(_) => {
+                Some(self.write(WriteMode::Compact, &[], max).await?)
+            }
             Action::TheirAppend(rows) => {
                 let mut rows = shape.order(&rows);
                 let keys = known(&self.rows);
@@ -411,7 +487,11 @@ impl Table {
                 None
             }
             Action::TheirVacuum => {
-                let vacuum = self.theirs().await?.vacuum().with_enforce_retention_duration(false);
+                let vacuum = self
+                    .theirs()
+                    .await?
+                    .vacuum()
+                    .with_enforce_retention_duration(false);
                 vacuum.with_retention_period(Default::default()).await?;
                 self.history.clear();
                 None
@@ -432,7 +512,14 @@ impl Table {
 
     /// The rows as they are read, those of the newest version.
     async fn read(&self, sql: &str) -> Result<Vec<Row>, Failure> {
-        let rows = self.catalog().await?.session().sql(sql).await?.collect().await?;
+        let rows = self
+            .catalog()
+            .await?
+            .session()
+            .sql(sql)
+            .await?
+            .collect()
+            .await?;
         self.shape.rows(&rows)
     }
 
@@ -456,12 +543,23 @@ impl Table {
             opened => opened?,
         };
         self.rows.sort_by_key(|row| shape.rank(row));
-        self.history.insert(open.version().number(), self.rows.clone());
+        self.history
+            .insert(open.version().number(), self.rows.clone());
         let mut found = self.read("SELECT * FROM rows").await?;
         found.sort_by_key(|row| shape.rank(row));
-        if found != self.rows { return Err(format!("other rows {found:?} not {:?}", self.rows).into()); }
-        let way = if shape.descending { "DESC NULLS FIRST" } else { "NULLS FIRST" };
-        let leading = if shape.partition.is_some() { "p NULLS FIRST, " } else { "" };
+        if found != self.rows {
+            return Err(format!("other rows {found:?} not {:?}", self.rows).into());
+        }
+        let way = if shape.descending {
+            "DESC NULLS FIRST"
+        } else {
+            "NULLS FIRST"
+        };
+        let leading = if shape.partition.is_some() {
+            "p NULLS FIRST, "
+        } else {
+            ""
+        };
         let sql = format!("SELECT * FROM rows ORDER BY {leading}k {way}, v {way}");
         assert_eq!(self.read(&sql).await?, self.rows, "another order");
         let session = SessionSpec::default().build()?;
@@ -474,7 +572,10 @@ impl Table {
         if let Some(done) = done {
             let fresh = Self::try_new(&shape)?;
             let want = fresh.write(WriteMode::Overwrite, &self.rows, max).await?;
-            assert_eq!((done.content, done.rows, done.files), (want.content, want.rows, want.files));
+            assert_eq!(
+                (done.content, done.rows, done.files),
+                (want.content, want.rows, want.files)
+            );
             assert!(self.files().await? == fresh.files().await?, "other files");
             assert_eq!(open.commit().content, Some(done.content));
         }
@@ -485,16 +586,33 @@ impl Table {
 async fn check(shape: &Shape, actions: Vec<(Action, u64)>) -> Result<(), Failure> {
     let mut table = Table::try_new(shape)?;
     for (action, max) in actions {
-        if std::env::var("TRACE").is_ok() { println!("{action:?} {max}"); }
+        if std::env::var("TRACE").is_ok() {
+            println!("{action:?} {max}");
+        }
         let described = format!("{action:?}");
         let done = table.apply(action, max).await;
         let done = done.map_err(|error| format!("{described}: {}", chain(error.as_ref())))?;
         let checked = table.check(done, max).await;
         checked.map_err(|error| {
             let log = Path::new(&table.location().unwrap().to_string()).join("_delta_log");
-            let mut names: Vec<_> = std::fs::read_dir(log).unwrap().map(|it| it.unwrap().path()).filter(|it| it.extension().is_some_and(|e| e == "json")).collect();
+            let mut names: Vec<_> = std::fs::read_dir(log)
+                .unwrap()
+                .map(|it| it.unwrap().path())
+                .filter(|it| it.extension().is_some_and(|e| e == "json"))
+                .collect();
             names.sort();
-            for name in names { println!("LOG {}", std::fs::read_to_string(name).unwrap().lines().filter(|l| l.contains("\"add\"") || l.contains("\"remove\"")).map(|l| l.chars().take(400).collect::<String>()).collect::<Vec<_>>().join("\n    ")); }
+            for name in names {
+                println!(
+                    "LOG {}",
+                    std::fs::read_to_string(name)
+                        .unwrap()
+                        .lines()
+                        .filter(|l| l.contains("\"add\"") || l.contains("\"remove\""))
+                        .map(|l| l.chars().take(400).collect::<String>())
+                        .collect::<Vec<_>>()
+                        .join("\n    ")
+                );
+            }
             format!("after {described}: {}", chain(error.as_ref()))
         })?;
     }
@@ -503,16 +621,32 @@ async fn check(shape: &Shape, actions: Vec<(Action, u64)>) -> Result<(), Failure
 
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 /// Checks sequences of writes to one shape of table.
 #[track_caller]
 fn check_shape(partition: Option<Pool>, place: Pool, descending: bool, keyed: bool) {
-    let shape = Shape { partition, place, descending, keyed };
+    let shape = Shape {
+        partition,
+        place,
+        descending,
+        keyed,
+    };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let cases = std::env::var("CASES").ok().and_then(|it| it.parse().ok()).unwrap_or(4);
-    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 60, ..Config::default() });
+    let cases = std::env::var("CASES")
+        .ok()
+        .and_then(|it| it.parse().ok())
+        .unwrap_or(4);
+    let mut runner = TestRunner::new(Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 60,
+        ..Config::default()
+    });
     let max = prop_oneof![Just(1_u64), Just(3), Just(16), Just(1000)];
     let sequences = proptest::collection::vec((action(), max), 1..9);
     let checked = runner.run(&sequences, |actions| {
@@ -577,4 +711,283 @@ fn bytes_are_places_in_floats() {
 #[test]
 fn binaries_are_places_in_days() {
     check_shape(Some(days()), binaries(), true, true);
+}
+
+/// A table of `v` with the partition `p` and no other column.
+fn in_folders(key: &[&str]) -> Result<DatasetSpec, Failure> {
+    Ok(DatasetSpec::builder("cpg.rows", "")
+        .column(ColumnSpec::required("v", ColumnType::Int64)?)
+        .column(ColumnSpec::nullable("p", ColumnType::Utf8)?)
+        .key(key.iter().copied())
+        .order_by(["p", "v"])
+        .partition_by(["p"])
+        .build()?)
+}
+
+fn row_in(folder: Option<&str>) -> Result<RecordBatch, Failure> {
+    Ok(RecordBatch::try_from_iter_with_nullable([
+        ("v", Arc::new(Int64Array::from(vec![1])) as ArrayRef, false),
+        (
+            "p",
+            Arc::new(StringArray::from(vec![folder])) as ArrayRef,
+            true,
+        ),
+    ])?)
+}
+
+async fn count(
+    contract: &DatasetSpec,
+    lake: &TemporaryLake,
+    filter: &str,
+) -> Result<usize, Failure> {
+    let location = lake.location(contract.name().as_str())?;
+    let dataset = open_dataset(contract, &location, None).await?;
+    let mut catalog = Catalog::new(SessionSpec::default().build()?);
+    catalog.register(&dataset)?;
+    let sql = format!("SELECT v FROM {} WHERE {filter}", contract.name().table());
+    Ok(catalog.session().sql(&sql).await?.count().await?)
+}
+
+#[tokio::test]
+async fn the_text_that_stands_for_null_in_folders_is_a_text() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = in_folders(&[])?;
+    let name = "__HIVE_DEFAULT_PARTITION__";
+    let longer = "__HIVE_DEFAULT_PARTITION___";
+    for folder in [None, Some(name), Some(longer), None] {
+        let request = request(&lake.lake, &contract, 10, WriteMode::Overwrite)?;
+        write(request, 1, [row_in(folder)?]).await?;
+        let filter = folder.map_or("p IS NULL".to_owned(), |it| format!("p = '{it}'"));
+        assert_eq!(count(&contract, &lake, &filter).await?, 1, "{folder:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_merge_finds_keys_in_other_folders_or_is_refused() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = in_folders(&["v"])?;
+    let request = |mode| request(&lake.lake, &contract, 10, mode);
+    write(request(WriteMode::Overwrite)?, 1, [row_in(Some("a"))?]).await?;
+    let refused = write(request(WriteMode::Merge)?, 1, [row_in(Some("b"))?]).await;
+    assert_eq!(
+        refused.err().as_ref().and_then(code_of),
+        Some("key_across_partitions")
+    );
+    assert_eq!(count(&contract, &lake, "v = 1").await?, 1);
+    // With the folder in the key they are two.
+    let lake = TemporaryLake::try_new()?;
+    let contract = in_folders(&["p", "v"])?;
+    for folder in ["a", "b", "a"] {
+        let request = ossature_tests::request(&lake.lake, &contract, 10, WriteMode::Merge)?;
+        write(request, 1, [row_in(Some(folder))?]).await?;
+    }
+    assert_eq!(count(&contract, &lake, "v = 1").await?, 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_writer_that_refused_rows_commits_none() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    let pool = || EncodePool::new(NonZeroUsize::MIN);
+    let open = |mode| request(&lake.lake, &contract, 100, mode);
+    write(open(WriteMode::Overwrite)?, 1, [rows(0..50)?]).await?;
+    let all = WriteMode::Replace(vec![KeyRange::between(
+        vec![ScalarValue::from(0_i64)],
+        vec![ScalarValue::from(10_i64)],
+    )]);
+    for (mode, bad) in [
+        (WriteMode::Overwrite, rows([5, 4])?),
+        (WriteMode::Overwrite, rows([1, 9])?.project(&[0, 1])?),
+        (all, rows([9, 10])?),
+    ] {
+        let mut writer = TableWriter::open(open(mode)?, pool()).await?;
+        writer.push(&rows([1])?).await?;
+        let refused = writer.push(&bad).await.err().map(|error| error.code());
+        assert!(refused.is_some());
+        // Whoever goes on in spite of it would lose the rows that were refused.
+        let next = writer.push(&rows([9])?).await.err();
+        assert_eq!(next.map(|error| error.code()), Some("broken_off"));
+        let ended = writer.finish().await.err().map(|failure| failure.code());
+        assert_eq!(ended, Some("broken_off"));
+    }
+    let now = open_table(&lake.location("cpg.things")?, None).await?;
+    assert_eq!(now.version().number(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_place_is_not_rounded() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    let open = |mode| request(&lake.lake, &contract, 100, mode);
+    write(open(WriteMode::Overwrite)?, 1, [rows(0..50)?]).await?;
+    let values = [
+        ScalarValue::from(7.5_f64),
+        ScalarValue::Decimal128(Some(75), 3, 1),
+        ScalarValue::from(true),
+    ];
+    for value in values {
+        let range = KeyRange::prefix(vec![value.clone()]);
+        let refused = write(open(WriteMode::Replace(vec![range]))?, 1, []).await;
+        let refused = refused.err();
+        assert_eq!(
+            refused.as_ref().and_then(code_of),
+            Some("range_refused"),
+            "{value:?}"
+        );
+    }
+    // Another type of the same value is a place.
+    for value in [
+        ScalarValue::from(7_i8),
+        ScalarValue::from(8_f64),
+        ScalarValue::from("9"),
+    ] {
+        let range = KeyRange::prefix(vec![value]);
+        write(open(WriteMode::Replace(vec![range]))?, 1, []).await?;
+    }
+    let dataset = open_dataset(&contract, &lake.location("cpg.things")?, None).await?;
+    assert_eq!(dataset.facts().rows, Some(47));
+    Ok(())
+}
+
+#[tokio::test]
+async fn rows_that_the_order_leaves_in_doubt_are_compacted_alike() -> Result<(), Failure> {
+    let contract = DatasetSpec::builder("cpg.rows", "")
+        .column(ColumnSpec::required("v", ColumnType::Int64)?)
+        .column(ColumnSpec::required("k", ColumnType::Int64)?)
+        .order_by(["k"])
+        .build()?;
+    let batch = |values: &[i64]| -> Result<RecordBatch, Failure> {
+        let values = Int64Array::from(values.to_vec());
+        let places = Int64Array::from(vec![7; values.len()]);
+        Ok(RecordBatch::try_from_iter([
+            ("v", Arc::new(values) as ArrayRef),
+            ("k", Arc::new(places) as ArrayRef),
+        ])?)
+    };
+    let mut seen = BTreeSet::new();
+    for order in [[[1, 2], [3, 4], [5, 6]], [[6, 5], [4, 1], [3, 2]]] {
+        let lake = TemporaryLake::try_new()?;
+        let request = |mode| request(&lake.lake, &contract, 2, mode);
+        write(request(WriteMode::Overwrite)?, 1, []).await?;
+        let theirs = order
+            .iter()
+            .map(|values| batch(values))
+            .collect::<Result<Vec<_>, _>>()?;
+        write_foreign(&lake.location("cpg.rows")?, theirs).await?;
+        let done = write(request(WriteMode::Compact)?, 1, []).await?;
+        seen.insert(done.content);
+    }
+    assert_eq!(seen.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_are_no_folder() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = DatasetSpec::builder("cpg.rows", "")
+        .column(ColumnSpec::required("v", ColumnType::Int64)?)
+        .column(ColumnSpec::nullable("p", ColumnType::Binary)?)
+        .order_by(["p", "v"])
+        .partition_by(["p"])
+        .build()?;
+    let rows = RecordBatch::try_from_iter_with_nullable([
+        ("v", Arc::new(Int64Array::from(vec![1])) as ArrayRef, false),
+        (
+            "p",
+            Arc::new(BinaryArray::from_vec(vec![&[0xff]])) as ArrayRef,
+            true,
+        ),
+    ])?;
+    let request = request(&lake.lake, &contract, 10, WriteMode::Overwrite)?;
+    assert!(write(request, 1, [rows]).await.is_err());
+    assert_eq!(count(&contract, &lake, "p IS NULL").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_transaction_that_created_a_table_is_there_when_it_is_tried_again() -> Result<(), Failure>
+{
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    let numbered = |mode| -> Result<_, Failure> {
+        let mut request = request(&lake.lake, &contract, 100, mode)?;
+        request.provenance.transaction = Some(TransactionId {
+            application: "test/cpg.things".to_owned(),
+            number: 1,
+        });
+        Ok(request)
+    };
+    let first = write(numbered(WriteMode::ErrorIfExists)?, 1, [rows(0..50)?]).await?;
+    let modes = [
+        WriteMode::ErrorIfExists,
+        WriteMode::Append,
+        WriteMode::Overwrite,
+        WriteMode::Merge,
+        WriteMode::Replace(Vec::new()),
+        WriteMode::Compact,
+    ];
+    for mode in modes {
+        let again = write(numbered(mode.clone())?, 1, [rows(0..50)?]).await;
+        let again = again.map_err(|error| format!("{mode}: {error}"))?;
+        assert_eq!((again.version, again.rows), (first.version, 50), "{mode}");
+    }
+    Ok(())
+}
+
+/// Of two writers that were opened at one version, one commits, and the other says why it does not.
+#[tokio::test]
+async fn of_two_writers_one_commits() -> Result<(), Failure> {
+    let contract = things("cpg.things")?;
+    let place = |id: i64| vec![ScalarValue::from(id)];
+    let modes = || {
+        [
+            WriteMode::Overwrite,
+            WriteMode::Append,
+            WriteMode::Merge,
+            WriteMode::Replace(vec![KeyRange::between(place(0), place(20))]),
+            WriteMode::Compact,
+        ]
+    };
+    for first in modes() {
+        for second in modes() {
+            let lake = TemporaryLake::try_new()?;
+            let open = |mode| request(&lake.lake, &contract, 8, mode);
+            let even = rows((0..15).map(|id| id * 2))?;
+            write(open(WriteMode::Overwrite)?, 1, [even]).await?;
+            write(open(WriteMode::Append)?, 1, [rows([1, 3, 5])?]).await?;
+            let mut writers = Vec::new();
+            for (run, mode) in [("first", &first), ("second", &second)] {
+                let pool = EncodePool::new(NonZeroUsize::MIN);
+                let mut request = open(mode.clone())?;
+                request.provenance.run_id = run.to_owned();
+                let mut writer = TableWriter::open(request, pool).await?;
+                match mode {
+                    WriteMode::Compact => {}
+                    WriteMode::Replace(_) => writer.push(&rows(11..15)?).await?,
+                    _ => writer.push(&rows(41..45)?).await?,
+                }
+                writers.push(writer);
+            }
+            let mut ended = Vec::new();
+            for writer in writers {
+                let done = writer.finish().await.map_err(|failure| failure.code());
+                ended.push(done.map(|done| done.version.number()));
+            }
+            let what = format!("{first} and {second}");
+            assert_eq!(ended, [Ok(3), Err("commit_conflict")], "{what}");
+            let location = lake.location("cpg.things")?;
+            let found = open_dataset(&contract, &location, None).await?.facts().rows;
+            let want = match first {
+                WriteMode::Overwrite => 4,
+                WriteMode::Append | WriteMode::Merge => 22,
+                WriteMode::Replace(_) => 9,
+                _ => 18,
+            };
+            assert_eq!(found, Some(want), "{what}");
+        }
+    }
+    Ok(())
 }

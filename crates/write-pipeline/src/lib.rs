@@ -75,6 +75,7 @@ mod error;
 mod mapping;
 mod name;
 mod order;
+mod partition;
 mod plan;
 mod provenance;
 mod range;
