@@ -72,6 +72,7 @@ mod cut;
 mod digest;
 mod encode;
 mod error;
+mod maintenance;
 mod mapping;
 mod name;
 mod order;
@@ -87,6 +88,7 @@ mod table;
 mod writer;
 
 pub use error::{Error, WriteFailure};
+pub use maintenance::{MaintenanceFact, MaintenanceRequest, Upkeep, maintain};
 pub use plan::write_plan;
 pub use provenance::{Provenance, TransactionId, WriteMode};
 pub use range::KeyRange;
