@@ -124,7 +124,7 @@ async fn a_stale_writer_does_not_hide_what_came_between() -> Result<(), Failure>
     assert_eq!(lost.map(WriteFailure::code), Some("commit_conflict"));
     // Its file is there, and no version has it.
     assert_eq!(lost.map(|failure| failure.orphans.len()), Some(1));
-    assert!(lost.is_some_and(|error| error.is_retryable()));
+    assert!(lost.is_some_and(WriteFailure::is_retryable));
     Ok(())
 }
 

@@ -88,7 +88,9 @@ pub use policy::{
     ColumnMapping, Compaction, DEFAULTS, Defaults, Retention, SchemaMode, StatsPolicy, TablePolicy,
     Vacuum,
 };
-pub use properties::{PropertyChange, maps_columns, plan_properties, render_properties};
+pub use properties::{
+    PropertyChange, maps_columns, plan_properties, render_properties, schema_key,
+};
 pub use protocol::{FeatureGate, Protocol, ProtocolProblem, ProtocolReport, ProtocolSupport, gate};
 pub use resolve::{ResolvedPolicy, resolve};
 pub use spelling::{SpellingError, nearest_name};

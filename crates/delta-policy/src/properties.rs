@@ -34,6 +34,20 @@ pub(crate) mod key {
     pub(crate) const STATS_COLUMNS_COUNT: &str = "delta.dataSkippingNumIndexedCols";
 }
 
+/// The keys that the protocol gives a meaning in the metadata of a column, and the property that counts columns.
+pub mod schema_key {
+    /// The number of a mapped column.
+    pub const COLUMN_ID: &str = "delta.columnMapping.id";
+    /// The name of a mapped column in files, statistics and partition values.
+    pub const PHYSICAL_NAME: &str = "delta.columnMapping.physicalName";
+    /// The largest number that a column of the table ever had: a table property.
+    pub const MAX_COLUMN_ID: &str = "delta.columnMapping.maxColumnId";
+    /// An expression of SQL that every row satisfies, as JSON.
+    pub const INVARIANT: &str = "delta.invariants";
+    /// The expression of SQL that a column is computed by.
+    pub const GENERATION_EXPRESSION: &str = "delta.generationExpression";
+}
+
 /// Whether a table with these properties keeps its columns under other names than its schema has.
 ///
 /// ```
@@ -106,10 +120,7 @@ const PROPERTIES: &[(&str, Owner)] = &[
         key::CHECKPOINT_INTERVAL,
         Owner::Field("`checkpoint_commits_interval`"),
     ),
-    (
-        "delta.columnMapping.maxColumnId",
-        Owner::Field("`column_mapping`"),
-    ),
+    (schema_key::MAX_COLUMN_ID, Owner::Field("`column_mapping`")),
     (key::STATS_COLUMNS_COUNT, Owner::Field("`statistics`")),
     (key::STATS_COLUMNS, Owner::Field("`statistics`")),
     (

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{Action, Add, Transaction};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
+use ossature_delta_policy::maps_columns;
 use ossature_registry::{COMMIT_KEY_PREFIX, CommitFacts, OpenTable, OrderingClaim, commit_keys};
 use ossature_schema_spec::{CanonicalHasher, DatasetSpec, Fingerprint, Version};
 use serde_json::{Value, json};
@@ -134,10 +135,11 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
         actions.extend(gone.into_iter().map(Action::Remove));
     }
     let order = order_inside(&request.contract);
+    let order = Some(order.as_str()).filter(|_| request.policy.cluster_by.value.is_empty());
     let mut added = 0;
     for file in files.iter().filter(|file| !live.contains(&file.path)) {
         if let Some(statistics) = &file.statistics {
-            let tags = file_tags(&order, file.content, &file.first, &file.last);
+            let tags = file_tags(order, file.content, &file.first, &file.last);
             actions.push(Action::Add(Add {
                 tags: Some(
                     tags.into_iter()
@@ -153,7 +155,9 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
 
     let version = version_facts(request, open, files)?;
     let content = content_of(files);
-    let claims_stand = open.commit().content == version.content;
+    // Of a table with mapped columns no claim is believed when it is opened, so none can be renewed.
+    let has_claims = !maps_columns(snapshot.metadata().configuration());
+    let claims_stand = !has_claims || open.commit().content == version.content;
     let nothing_to_say = request.mode == WriteMode::Append || claims_stand;
     if actions.is_empty() && nothing_to_say {
         return Ok(Committed {

@@ -11,16 +11,11 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionContext;
 use ossature_delta_policy::TableState;
+use ossature_delta_policy::schema_key::{GENERATION_EXPRESSION, INVARIANT};
 use ossature_schema_spec::DatasetName;
 use serde_json::Value;
 
 use crate::Error;
-
-/// The metadata key of a field whose rows satisfy an expression.
-const INVARIANT: &str = "delta.invariants";
-
-/// The metadata key of a field that is computed from others.
-const GENERATED: &str = "delta.generationExpression";
 
 /// Constraints, ready to be evaluated on batches of one schema.
 pub(crate) struct ConstraintCheck {
@@ -51,7 +46,7 @@ pub(crate) fn constraints_of(
             let found = invariant(text).unwrap_or_else(|| text.clone());
             all.insert(format!("{name} invariant"), found);
         }
-        if let Some(text) = field.metadata().get(GENERATED) {
+        if let Some(text) = field.metadata().get(GENERATION_EXPRESSION) {
             let is_generated = format!("\"{name}\" IS NOT DISTINCT FROM ({text})");
             all.insert(format!("{name} generated"), is_generated);
         }
@@ -226,7 +221,7 @@ mod tests {
         };
         let stored = Schema::new(vec![
             field(INVARIANT, r#"{"expression": {"expression": "a > 3"}}"#),
-            field(GENERATED, "b + 1"),
+            field(GENERATION_EXPRESSION, "b + 1"),
         ]);
         let found = constraints_of(&BTreeMap::new(), &table, &stored);
         let want = [

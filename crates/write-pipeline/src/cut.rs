@@ -560,8 +560,7 @@ mod tests {
                 cutter.supply(&file, files[number].chunks(7).map(keyed).collect());
             }
         };
-        for number in 0..files.len() {
-            let ids = &files[number];
+        for (number, ids) in files.iter().enumerate() {
             let before = added.partition_point(|id| id < &ids[0]);
             let inside = added.partition_point(|id| id <= &ids[ids.len() - 1]);
             let (batch, keys) = keyed(&added[..before]);

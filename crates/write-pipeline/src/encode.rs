@@ -57,6 +57,11 @@ impl FileEncoder {
         })
     }
 
+    /// The columns that files have.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
     /// Encodes the rows of one file, and lets go of each batch once it is encoded.
     ///
     /// **Determinism**: the encoder ends pages where it is handed rows, so it is handed slices that depend on the

@@ -137,6 +137,14 @@ pub enum Error {
         /// The dataset.
         dataset: DatasetName,
     },
+    /// A clustered dataset that is not written by a plan, or whose rows would go among others.
+    #[error("`{dataset}` is clustered, so {mode} needs all rows of a plan")]
+    Clustered {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The mode of the write.
+        mode: &'static str,
+    },
     /// Rows for a write that takes none.
     #[error("`{dataset}` is compacted, which takes no rows")]
     RowsForCompaction {
@@ -261,6 +269,7 @@ impl Error {
             Self::RangeRefused { .. } => "range_refused",
             Self::OutsideRanges { .. } => "outside_ranges",
             Self::NoLeadingKey { .. } => "no_leading_key",
+            Self::Clustered { .. } => "clustered",
             Self::RowsForCompaction { .. } => "rows_for_compaction",
             Self::MetadataTooLarge { .. } => "commit_metadata_too_large",
             Self::UnsupportedType { .. } => "unsupported_type",
@@ -294,6 +303,9 @@ impl Error {
             }
             Self::TableExists { .. } => {
                 Some("write it in another mode, or to another place".to_owned())
+            }
+            Self::Clustered { .. } => {
+                Some("overwrite or append with `write_plan`, or declare an order".to_owned())
             }
             Self::NoLeadingKey { .. } => {
                 Some("order the dataset by its key, or replace ranges".to_owned())

@@ -64,6 +64,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod cluster;
 mod commit;
 mod constraint;
 mod contract;
@@ -71,8 +72,10 @@ mod cut;
 mod digest;
 mod encode;
 mod error;
+mod mapping;
 mod name;
 mod order;
+mod plan;
 mod provenance;
 mod range;
 mod redaction;
@@ -84,6 +87,7 @@ mod table;
 mod writer;
 
 pub use error::{Error, WriteFailure};
+pub use plan::write_plan;
 pub use provenance::{Provenance, TransactionId, WriteMode};
 pub use range::KeyRange;
 pub use redaction::redact;

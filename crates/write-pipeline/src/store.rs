@@ -15,6 +15,7 @@ use crate::Error;
 use crate::cut::Chunk;
 use crate::digest::ContentDigest;
 use crate::encode::FileEncoder;
+use crate::mapping::retype;
 use crate::name::{FileNames, FilePlace};
 use crate::statistics::StatisticsColumns;
 
@@ -71,6 +72,13 @@ impl FileWriter {
         let encoded = tokio::task::spawn_blocking(move || {
             let encode = || -> Result<_, Error> {
                 let content = digest_rows(&writer.schema, &batches)?;
+                let wanted = writer.encoder.schema();
+                let batches = if *wanted == writer.schema {
+                    batches
+                } else {
+                    let numbered = batches.iter().map(|batch| retype(batch, wanted));
+                    numbered.collect::<Result<_, _>>()?
+                };
                 let file = writer.encoder.encode(batches)?;
                 Ok((content, writer.statistics.render(&file.footer), file))
             };

@@ -52,19 +52,21 @@ pub(crate) struct LiveFile {
 
 /// What the log is to say of a file's rows, besides statistics.
 ///
-/// It stays true as long as the file exists, whatever is committed on top.
+/// Without an order nothing is said of where the rows lie. What is said stays true as long as the file exists, whatever is committed on top.
 pub(crate) fn file_tags(
-    order: &str,
+    order: Option<&str>,
     content: Fingerprint,
     first: &[u8],
     last: &[u8],
 ) -> BTreeMap<String, String> {
+    // Places in a cluster are those of one write, and compare with no others.
+    let keys = order.filter(|_| first.len().max(last.len()) <= KEY_BYTES_MAX);
     let mut tags = BTreeMap::from([
         (tag::WRITER.to_owned(), WRITER_VERSION.to_string()),
-        (tag::ORDER.to_owned(), order.to_owned()),
         (tag::CONTENT_HASH.to_owned(), content.to_hex()),
     ]);
-    if first.len().max(last.len()) <= KEY_BYTES_MAX {
+    if let Some(order) = keys {
+        tags.insert(tag::ORDER.to_owned(), order.to_owned());
         tags.insert(tag::FIRST_KEY.to_owned(), to_hex(first));
         tags.insert(tag::LAST_KEY.to_owned(), to_hex(last));
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use arrow_schema::{Schema, SchemaRef};
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel as _;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{
@@ -14,14 +15,18 @@ use deltalake_core::{DeltaTableBuilder, DeltaTableError};
 use ossature_delta_policy::{
     DeltaFeature, EnablementReport, FeatureGate, Protocol, ProtocolReport, ProtocolSupport,
     SchemaPlan, TableChange, TableState, gate, maps_columns, plan_change, plan_features,
-    plan_schema, render_properties,
+    plan_schema, render_properties, schema_key,
 };
-use ossature_registry::{OpenTable, commit_keys, open_table};
+use ossature_registry::{OpenTable, TableLocation, commit_keys, open_table};
 use ossature_schema_spec::{ColumnName, ColumnSpec, DatasetSpec, from_stored, to_stored};
 use serde_json::json;
 
 use crate::constraint::constraints_of;
+use crate::mapping::{keeps_names, number_columns};
 use crate::{Error, WRITER_VERSION, WriteMode, WriteRequest};
+
+/// How often a table is opened that seems to be there and cannot be read.
+const OPENINGS_MAX: u32 = 4;
 
 /// A table that may be written as the request says.
 pub(crate) struct WritableTable {
@@ -30,6 +35,8 @@ pub(crate) struct WritableTable {
     pub(crate) protocol: ProtocolReport,
     /// What becomes of the features that were asked for.
     pub(crate) enablement: EnablementReport,
+    /// The stored columns, before any change.
+    pub(crate) stored: SchemaRef,
     /// What every row has to satisfy, by name.
     pub(crate) constraints: BTreeMap<String, String>,
     /// What the next commit changes of its protocol and its metadata.
@@ -56,11 +63,11 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
         _ => Ok(open),
     };
     let mut created = None;
-    let open = match open_table(location, None).await {
+    let open = match open_newest(location).await {
         Ok(open) => exists(open)?,
         Err(ossature_registry::Error::NoTable { .. }) => {
             created = create(request).await?;
-            let open = open_table(location, None).await?;
+            let open = open_newest(location).await?;
             // Who loses a race of creators uses the winner's table, if it was created from the same contract.
             if created.is_some() {
                 open
@@ -75,9 +82,14 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
         .snapshot()
         .map_err(Error::delta("reading a table"))?;
     let state = table_state(snapshot);
-    let protocol = check_protocol(request, &state)?;
-    let schema_plan = check_contract(request, snapshot)?;
     let stored = snapshot.snapshot().arrow_schema();
+    let protocol = check_protocol(request, &state, &stored)?;
+    let schema_plan = check_contract(request, snapshot)?;
+    if maps_columns(&state.properties) && !schema_plan.is_empty() {
+        return Err(Error::MappedColumns {
+            dataset: contract.name().clone(),
+        });
+    }
     let constraints = constraints_of(&policy.constraints.value, &state, &stored);
     let change = plan_change(&state, policy).map_err(Error::Policy)?;
     let changes = change_actions(request, snapshot, &change, &schema_plan)?;
@@ -85,9 +97,22 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
         open,
         protocol,
         enablement: created.unwrap_or(change.report),
+        stored,
         constraints,
         changes,
     })
+}
+
+/// Opens a table that somebody else may be creating: its folder is seen before its first version is.
+async fn open_newest(location: &TableLocation) -> Result<OpenTable, ossature_registry::Error> {
+    let mut left = OPENINGS_MAX;
+    loop {
+        left -= 1;
+        match open_table(location, None).await {
+            Err(ossature_registry::Error::Delta { .. }) if left > 0 => {}
+            opened => return opened,
+        }
+    }
 }
 
 /// Commits version 0: protocol, schema and properties, at once. Nothing when somebody else was faster.
@@ -102,13 +127,20 @@ async fn create(request: &WriteRequest) -> Result<Option<EnablementReport>, Erro
         ..
     } = request;
     let schema: StructType = (&to_stored(&contract.arrow_schema())).try_into_kernel()?;
+    let failed = || Error::delta("making the first commit");
     let plan = plan_features(None, &policy.feature_request()).map_err(Error::Policy)?;
     let mut properties = render_properties(policy);
     if let Some(change) = plan.change {
         properties.extend(change.properties);
     }
     let protocol = &plan.report.protocol_after;
-    let failed = || Error::delta("making the first commit");
+    let mut schema = schema;
+    if maps_columns(&properties) {
+        let numbered = number_columns(&schema);
+        let numbered = numbered.map_err(|error| failed()(error.into()))?;
+        schema = numbered.0;
+        properties.insert(schema_key::MAX_COLUMN_ID.to_owned(), numbered.1.to_string());
+    }
     let metadata = new_metadata(&schema, contract.partition(), properties)
         .and_then(|metadata| metadata.with_name(contract.name().to_string()))
         .and_then(|metadata| metadata.with_description(contract.description().to_owned()))
@@ -188,7 +220,11 @@ fn table_state(snapshot: &DeltaTableState) -> TableState {
 }
 
 /// Refuses what would fail only when all files are stored, or would give other rows than were written.
-fn check_protocol(request: &WriteRequest, state: &TableState) -> Result<ProtocolReport, Error> {
+fn check_protocol(
+    request: &WriteRequest,
+    state: &TableState,
+    stored: &Schema,
+) -> Result<ProtocolReport, Error> {
     let dataset = || request.contract.name().clone();
     let required = FeatureGate {
         min_reader_version: 0,
@@ -202,7 +238,7 @@ fn check_protocol(request: &WriteRequest, state: &TableState) -> Result<Protocol
             problems: report.problems,
         });
     }
-    if maps_columns(&state.properties) {
+    if maps_columns(&state.properties) && !keeps_names(stored.fields()) {
         return Err(Error::MappedColumns { dataset: dataset() });
     }
     let keeps_rows = matches!(

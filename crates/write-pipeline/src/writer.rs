@@ -20,6 +20,7 @@ use parquet::file::metadata::SortingColumn;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 
+use crate::cluster::{ClusterCheck, ClusterKey};
 use crate::commit::{
     CommitPlan, FileFacts, Transacted, check_metadata, check_transaction, commit, content_of,
     live_files,
@@ -28,6 +29,7 @@ use crate::constraint::ConstraintCheck;
 use crate::contract::ContractCheck;
 use crate::cut::{Leaf, RadixCutter};
 use crate::encode::FileEncoder;
+use crate::mapping::with_numbers;
 use crate::name::{FileNames, FilePlace};
 use crate::order::{OrderCheck, RowEncoder};
 use crate::range::encode_ranges;
@@ -118,6 +120,8 @@ pub struct TableWriter {
     check: ContractCheck,
     constraints: ConstraintCheck,
     order: OrderCheck,
+    /// Places rows of a clustered dataset, instead of an order.
+    cluster: Option<ClusterCheck>,
     partition: Partition,
     cutter: RadixCutter,
     /// The stored rows that new ones go among.
@@ -149,6 +153,15 @@ impl TableWriter {
     /// [`Error::RangeRefused`], [`Error::NoLeadingKey`], [`Error::ConstraintUnusable`], [`Error::ReservedKey`],
     /// [`Error::Superseded`] when a later run has written the table, and those of the runtime.
     pub async fn open(request: WriteRequest, pool: EncodePool) -> Result<Self, Error> {
+        Self::open_clustered(request, pool, None).await
+    }
+
+    /// As [`TableWriter::open`], with what places the rows of a clustered dataset.
+    async fn open_clustered(
+        request: WriteRequest,
+        pool: EncodePool,
+        key: Option<Arc<ClusterKey>>,
+    ) -> Result<Self, Error> {
         let WriteRequest {
             contract, policy, ..
         } = &request;
@@ -159,6 +172,7 @@ impl TableWriter {
         let schema = contract.arrow_schema();
         let file_schema = file_schema(contract);
         let rule = rule(&request, &file_schema)?;
+        let cluster = cluster_check(&request, key, rule.is_some(), &file_schema)?;
         let table = Box::pin(open_or_create(&request)).await?;
         let open = &table.open;
         let is_done = check_transaction(&request, open).await? == Transacted::Yes;
@@ -170,7 +184,12 @@ impl TableWriter {
         let sorting = sorting_columns(contract, &file_schema)?;
         let name = contract.name().as_str();
         let files = FileWriter {
-            encoder: FileEncoder::try_new(name, Arc::clone(&file_schema), layout, sorting)?,
+            encoder: FileEncoder::try_new(
+                name,
+                with_numbers(&file_schema, table.stored.fields()),
+                layout,
+                sorting,
+            )?,
             statistics: StatisticsColumns::new(contract, &policy.statistics.value.columns),
             store: open.table().object_store(),
             live: live_files(open)?,
@@ -183,6 +202,7 @@ impl TableWriter {
             check: ContractCheck::new(contract),
             order: OrderCheck::try_new(contract, &file_schema)?,
             constraints,
+            cluster,
             partition: Partition::default(),
             cutter: RadixCutter::new(rows_max),
             weave,
@@ -206,9 +226,17 @@ impl TableWriter {
         request: WriteRequest,
         pool: EncodePool,
     ) -> Result<Self, Box<WriteFailure>> {
+        Self::open_clustered_or_fail(request, pool, None).await
+    }
+
+    async fn open_clustered_or_fail(
+        request: WriteRequest,
+        pool: EncodePool,
+        key: Option<Arc<ClusterKey>>,
+    ) -> Result<Self, Box<WriteFailure>> {
         let dataset = request.contract.name().clone();
         let location = request.location.to_string();
-        let opened = Box::pin(Self::open(request, pool)).await;
+        let opened = Box::pin(Self::open_clustered(request, pool, key)).await;
         opened.map_err(|error| Box::new(WriteFailure::before(dataset, location, error)))
     }
 
@@ -235,7 +263,14 @@ impl TableWriter {
                 self.begin_partition(values).await?;
             }
             let rows = drop_partition_columns(&self.request.contract, &part)?;
-            let keys = self.order.keys(&rows)?;
+            let keys = match &mut self.cluster {
+                Some(cluster) => cluster.keys(&rows)?.ok_or_else(|| Error::OutOfOrder {
+                    dataset: self.request.contract.name().clone(),
+                    order: "their places in the cluster".to_owned(),
+                    row: self.rows,
+                })?,
+                None => self.order.keys(&rows)?,
+            };
             let before = self.rows;
             self.rows += rows.num_rows() as u64;
             if let Some(weave) = &mut self.weave {
@@ -276,6 +311,9 @@ impl TableWriter {
 
     async fn begin_partition(&mut self, values: PartitionValues) -> Result<(), Error> {
         self.order.begin_partition();
+        if let Some(cluster) = &mut self.cluster {
+            cluster.begin_partition();
+        }
         if self.partition.seen.contains(&values) {
             let order = self
                 .request
@@ -511,6 +549,26 @@ fn file_schema(contract: &DatasetSpec) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
+/// What places the rows of a clustered dataset.
+fn cluster_check(
+    request: &WriteRequest,
+    key: Option<Arc<ClusterKey>>,
+    goes_among_rows: bool,
+    schema: &SchemaRef,
+) -> Result<Option<ClusterCheck>, Error> {
+    let columns = &request.policy.cluster_by.value;
+    if columns.is_empty() {
+        return Ok(None);
+    }
+    match key {
+        Some(key) if !goes_among_rows => ClusterCheck::try_new(key, columns, schema).map(Some),
+        _ => Err(Error::Clustered {
+            dataset: request.contract.name().clone(),
+            mode: request.mode.as_str(),
+        }),
+    }
+}
+
 /// Which stored rows stay, where new ones go among them.
 fn rule(request: &WriteRequest, schema: &SchemaRef) -> Result<Option<Rule>, Error> {
     let contract = &request.contract;
@@ -624,9 +682,19 @@ fn sorting_columns(contract: &DatasetSpec, files: &Schema) -> Result<Vec<Sorting
 pub async fn write_stream(
     request: WriteRequest,
     pool: EncodePool,
+    stream: SendableRecordBatchStream,
+) -> Result<WriteOutcome, Box<WriteFailure>> {
+    Box::pin(write_rows(request, pool, None, stream)).await
+}
+
+/// Writes a stream of batches; those of a clustered dataset come in the order of their places.
+pub(crate) async fn write_rows(
+    request: WriteRequest,
+    pool: EncodePool,
+    key: Option<Arc<ClusterKey>>,
     mut stream: SendableRecordBatchStream,
 ) -> Result<WriteOutcome, Box<WriteFailure>> {
-    let mut writer = TableWriter::open_or_fail(request, pool).await?;
+    let mut writer = TableWriter::open_clustered_or_fail(request, pool, key).await?;
     while let Some(batch) = stream.next().await {
         let pushed = match batch {
             Ok(batch) => writer.push(&batch).await,

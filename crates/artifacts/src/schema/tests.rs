@@ -92,6 +92,19 @@ fn every_fault_is_told_with_its_place() {
 }
 
 /// A place in a document, by the numbers of the fields on the way.
+#[test]
+fn a_list_is_not_read_as_fields() {
+    let contract = CONTRACTS
+        .iter()
+        .find(|it| it.kind == "write_artifact")
+        .unwrap();
+    let envelope = (contract.example)().unwrap().to_json().unwrap();
+    let mut value: Value = serde_json::from_str(&envelope).unwrap();
+    let leaves = &mut value["payload"]["policy"]["layout"]["value"]["leaves"];
+    leaves[0] = json!([["node_id"], "PLAIN", "opaque", "none", "opaque"]);
+    assert!((contract.reseal)(&Envelope::from_value(value)).is_err());
+}
+
 fn edit(value: &mut Value, way: &[usize], change: &Change) {
     let Some((at, rest)) = way.split_first() else {
         *value = change.value();

@@ -1,0 +1,207 @@
+//! Plans become tables: sorted as declared within the session's memory, or clustered by ranks.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array};
+use datafusion::arrow::compute::take_record_batch;
+use datafusion::prelude::SessionContext;
+use deltalake_core::DeltaTable;
+use deltalake_core::operations::optimize::OptimizeType;
+use ossature_delta_policy::{PolicyOverrides, StatsPolicy, TablePolicy, resolve};
+use ossature_registry::{SessionSpec, open_table};
+use ossature_schema_spec::{ColumnName, ColumnSpec, ColumnType, DatasetSpec};
+use ossature_tests::{
+    Failure, TemporaryLake, code_of, files_below, request, rows, things, write, write_foreign,
+};
+use ossature_write_pipeline::{EncodePool, WriteMode, WriteOutcome, WriteRequest, write_plan};
+use serde_json::Value;
+
+async fn write_sql(
+    request: WriteRequest,
+    session: &SessionContext,
+    threads: usize,
+    sql: &str,
+) -> Result<WriteOutcome, Failure> {
+    let pool = EncodePool::new(NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN));
+    let (state, plan) = session.sql(sql).await?.into_parts();
+    Ok(write_plan(request, pool, &state, plan).await?)
+}
+
+/// A session of so many threads with a table `shuffled` in it.
+fn session(
+    threads: usize,
+    memory_bytes_max: usize,
+    rows: &RecordBatch,
+) -> Result<SessionContext, Failure> {
+    let spec = SessionSpec {
+        threads: NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN),
+        memory_bytes_max,
+        ..SessionSpec::default()
+    };
+    let session = spec.build()?;
+    // Copies: of a slice, all that it is cut from would be counted as held.
+    let batches = (0..rows.num_rows()).step_by(1000).map(|at| {
+        let end = rows.num_rows().min(at + 1000);
+        let places = (at..end).map(|row| row as u64).collect::<UInt64Array>();
+        take_record_batch(rows, &places)
+    });
+    let batches = batches.collect::<Result<Vec<_>, _>>()?;
+    let parts: Vec<Vec<RecordBatch>> = batches.chunks(400).map(<[RecordBatch]>::to_vec).collect();
+    let table = datafusion::datasource::MemTable::try_new(rows.schema(), parts)?;
+    session.register_table("shuffled", Arc::new(table))?;
+    Ok(session)
+}
+
+fn files_of(lake: &TemporaryLake) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    files_below(lake.path(), lake.path())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_plan_is_sorted_whatever_the_session() -> Result<(), Failure> {
+    let all = rows((0..300_000).map(|id| id * 7919 % 300_000))?;
+    let contract = things("cpg.things")?;
+    let mut seen = Vec::new();
+    // The last one holds a fraction of the rows and spills the others.
+    for (threads, memory) in [(1, 512 << 20), (4, 512 << 20), (1, 12 << 20)] {
+        let lake = TemporaryLake::try_new()?;
+        let session = session(threads, memory, &all)?;
+        let request = request(&lake.lake, &contract, 20_000, WriteMode::Overwrite)?;
+        let sql = "SELECT weight, name, id FROM shuffled";
+        let outcome = write_sql(request, &session, threads, sql).await?;
+        assert_eq!(outcome.rows, 300_000);
+        seen.push((files_of(&lake)?, outcome.content));
+    }
+    assert!(seen.iter().all(|one| *one == seen[0]));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_other_columns_decide_where_the_order_does_not() -> Result<(), Failure> {
+    let contract = DatasetSpec::builder("cpg.notes", "")
+        .column(ColumnSpec::required("id", ColumnType::Int64)?)
+        .column(ColumnSpec::nullable("name", ColumnType::Utf8)?)
+        .order_by(["id"])
+        .build()?;
+    let mut seen = Vec::new();
+    for threads in [1, 4] {
+        let lake = TemporaryLake::try_new()?;
+        let session = session(threads, 64 << 20, &rows((0..120_000).rev())?)?;
+        let request = request(&lake.lake, &contract, 10_000, WriteMode::Overwrite)?;
+        let sql = "SELECT id % 100 AS id, name FROM shuffled";
+        write_sql(request, &session, threads, sql).await?;
+        seen.push(files_of(&lake)?);
+    }
+    assert!(seen[0] == seen[1]);
+    Ok(())
+}
+
+/// Places in two dimensions, as a number and as a text whose beginning all texts share.
+fn places() -> Result<RecordBatch, Failure> {
+    let spread = |id: i64, factor: i64| id * factor % 10_007;
+    let across = (0..40_000)
+        .map(|id| spread(id, 7919))
+        .collect::<Int64Array>();
+    let along = (0..40_000).map(|id| format!("src/package/module/{:05}", spread(id, 4001) * 9));
+    let along = StringArray::from_iter_values(along);
+    Ok(RecordBatch::try_from_iter([
+        ("across", Arc::new(across) as ArrayRef),
+        ("along", Arc::new(along) as ArrayRef),
+    ])?)
+}
+
+/// How many of a table's files may hold a value, by the bounds in the log.
+async fn files_with(
+    lake: &TemporaryLake,
+    column: &str,
+    value: &Value,
+) -> Result<(usize, usize), Failure> {
+    let open = open_table(&lake.location("cpg.places")?, None).await?;
+    let files = open.table().snapshot()?.log_data();
+    let text = |value: &Value| match value {
+        Value::Number(number) => format!("{number:0>12}"),
+        other => other.as_str().unwrap_or_default().to_owned(),
+    };
+    let (mut with, mut all) = (0, 0);
+    for file in files.iter() {
+        let statistics: Value = serde_json::from_str(&file.stats().unwrap_or_default())?;
+        let (low, high) = (
+            &statistics["minValues"][column],
+            &statistics["maxValues"][column],
+        );
+        all += 1;
+        with += usize::from(text(low) <= text(value) && text(value) <= text(high));
+    }
+    Ok((with, all))
+}
+
+#[tokio::test]
+async fn clustering_by_ranks_skips_files_by_both_columns() -> Result<(), Failure> {
+    let contract = DatasetSpec::builder("cpg.places", "")
+        .column(ColumnSpec::required("across", ColumnType::Int64)?)
+        .column(ColumnSpec::required("along", ColumnType::Utf8)?)
+        .build()?;
+    let columns = ["across", "along"].map(ColumnName::try_new);
+    let [across, along] = columns;
+    let columns = vec![across?, along?];
+    let policy = TablePolicy::default()
+        .rows_per_file_max(
+            NonZeroUsize::new(1000)
+                .unwrap_or(NonZeroUsize::MIN)
+                .try_into()?,
+        )
+        .cluster_by(columns.clone())
+        .statistics(StatsPolicy::Explicit(columns));
+    let nothing = PolicyOverrides::none();
+    let mut seen = Vec::new();
+    for threads in [1, 3] {
+        let lake = TemporaryLake::try_new()?;
+        let asked = |mode| -> Result<WriteRequest, Failure> {
+            Ok(WriteRequest {
+                policy: resolve(&nothing, &nothing, &contract, &policy, &[])?,
+                ..request(&lake.lake, &contract, 1000, mode)?
+            })
+        };
+        let session = session(threads, 64 << 20, &places()?)?;
+        let sql = "SELECT along, across FROM shuffled";
+        write_sql(asked(WriteMode::Overwrite)?, &session, threads, sql).await?;
+        let (with, all) = files_with(&lake, "across", &5000.into()).await?;
+        assert!(with * 4 <= all, "{with} of {all} files by the number");
+        let (with, all) = files_with(&lake, "along", &"src/package/module/45000".into()).await?;
+        assert!(with * 4 <= all, "{with} of {all} files by the text");
+        let again = write_sql(asked(WriteMode::Overwrite)?, &session, 1, sql).await?;
+        assert_eq!(again.version.number(), 1);
+        seen.push(files_of(&lake)?);
+        // It is no order, and rows do not go between.
+        let open = open_table(&lake.location("cpg.places")?, None).await?;
+        assert_eq!(open.commit().order, None);
+        let refused = write(asked(WriteMode::Merge)?, 1, []).await.err();
+        assert_eq!(refused.as_ref().and_then(code_of), Some("no_leading_key"));
+        let refused = write(asked(WriteMode::Overwrite)?, 1, []).await.err();
+        assert_eq!(refused.as_ref().and_then(code_of), Some("clustered"));
+    }
+    assert!(seen[0] == seen[1]);
+    Ok(())
+}
+
+/// Why ranks: the runtime's own clustering looks at the first bytes of values.
+#[tokio::test]
+async fn the_runtimes_z_order_skips_nothing_by_texts_that_begin_alike() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let location = lake.location("cpg.places")?;
+    let table = write_foreign(&location, [places()?]).await?;
+    let columns = vec!["across".to_owned(), "along".to_owned()];
+    table
+        .optimize()
+        .with_type(OptimizeType::ZOrder(columns))
+        .with_target_size(std::num::NonZeroU64::new(20_000).unwrap_or(std::num::NonZeroU64::MIN))
+        .await?;
+    let (with, all) = files_with(&lake, "along", &"src/package/module/45000".into()).await?;
+    assert!(all > 8 && with == all, "{with} of {all} files");
+    let folder = location.to_string();
+    assert!(Path::new(&folder).is_dir());
+    let _: DeltaTable = DeltaTable::try_from_url(location.url().clone()).await?;
+    Ok(())
+}
