@@ -255,7 +255,7 @@ fn reasons_are_spelled_as_they_are_shown() {
     }
 }
 
-/// The same with keys in order, whatever the features that serde_json was built with.
+/// The same with keys in order, whatever the features that `serde_json` was built with.
 fn sorted(value: serde_json::Value) -> serde_json::Value {
     match value {
         serde_json::Value::Object(entries) => {
