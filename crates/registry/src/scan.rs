@@ -104,8 +104,8 @@ impl GuardedScan {
 
     /// Lists some of the files, by their paths below the table's folder. No order is claimed of them.
     ///
-    /// **Errors**: those of [`GuardedScan::try_new`], and [`Error::Corrupt`] when files have deletion vectors or columns
-    /// are mapped: rows are not what such files hold.
+    /// **Errors**: those of [`GuardedScan::try_new`], and [`Error::Corrupt`] when one is not there, and when files have deletion
+    /// vectors or columns are mapped: rows are not what such files hold.
     pub fn of_files(open: &OpenTable, paths: &BTreeSet<String>) -> Result<Self, Error> {
         if !open.holds_what_files_hold()? {
             return Err(Error::Corrupt {
@@ -127,6 +127,17 @@ impl GuardedScan {
             .collect();
         scan.files
             .retain(|file| wanted.contains(file.path.as_ref()));
+        if scan.files.len() != wanted.len() {
+            return Err(Error::Corrupt {
+                what: "the paths",
+                location: open.location().to_string(),
+                reason: format!(
+                    "{} files are looked for, and {} are found",
+                    wanted.len(),
+                    scan.files.len()
+                ),
+            });
+        }
         scan.order = None;
         Ok(scan)
     }

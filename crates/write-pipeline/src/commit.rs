@@ -10,10 +10,9 @@ use ossature_registry::{COMMIT_KEY_PREFIX, CommitFacts, OpenTable, OrderingClaim
 use ossature_schema_spec::{CanonicalHasher, DatasetSpec, Fingerprint, Version};
 use serde_json::{Value, json};
 
+use crate::partition::PartitionValues;
 use crate::redaction::redact_field;
-use crate::stored::{
-    LiveFile, PartitionValues, file_tags, known_files, longest_chain, order_inside,
-};
+use crate::stored::{LiveFile, file_tags, known_files, longest_chain, order_inside};
 use crate::{Error, Provenance, WRITER_VERSION, WriteMode, WriteRequest};
 
 /// One file of the version to be, or of what is appended.

@@ -137,6 +137,22 @@ pub enum Error {
         /// The dataset.
         dataset: DatasetName,
     },
+    /// A merge into a partitioned dataset whose key does not say the partition: rows with one key may lie in several.
+    #[error("`{dataset}` cannot be merged into: partition column `{column}` is not in its key")]
+    KeyAcrossPartitions {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The first such column.
+        column: ColumnName,
+    },
+    /// More is asked of a writer whose last rows were refused, or not waited for.
+    #[error(
+        "`{dataset}`: earlier rows did not get through, so no others are taken and nothing is committed"
+    )]
+    BrokenOff {
+        /// The dataset.
+        dataset: DatasetName,
+    },
     /// An empty text in a partition column, which every reader of Delta tables takes for null.
     #[error(
         "`{dataset}`: a partition column has an empty text, which the log cannot tell from null"
@@ -277,6 +293,8 @@ impl Error {
             Self::RangeRefused { .. } => "range_refused",
             Self::OutsideRanges { .. } => "outside_ranges",
             Self::NoLeadingKey { .. } => "no_leading_key",
+            Self::KeyAcrossPartitions { .. } => "key_across_partitions",
+            Self::BrokenOff { .. } => "broken_off",
             Self::EmptyPartitionValue { .. } => "empty_partition_value",
             Self::Clustered { .. } => "clustered",
             Self::RowsForCompaction { .. } => "rows_for_compaction",
@@ -319,6 +337,10 @@ impl Error {
             Self::NoLeadingKey { .. } => {
                 Some("order the dataset by its key, or replace ranges".to_owned())
             }
+            Self::KeyAcrossPartitions { .. } => Some(
+                "declare the partition columns as part of the key, or replace ranges".to_owned(),
+            ),
+            Self::BrokenOff { .. } => Some("begin the write again".to_owned()),
             Self::Conflict { .. } => {
                 Some("run it again from the table's present version".to_owned())
             }

@@ -81,6 +81,7 @@ mod maintenance;
 mod mapping;
 mod name;
 mod order;
+mod partition;
 mod plan;
 mod provenance;
 mod range;

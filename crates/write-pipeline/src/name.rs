@@ -21,8 +21,10 @@ impl FilePlace {
         let named = || columns.iter().map(ToString::to_string).zip(values);
         // `name=value` for every column; what could leave the folder is escaped by the path type.
         let folder = named().map(|(column, value)| match value {
+            // One character more, so that no text has the folder of nulls, nor that of another text.
+            Some(value) if value.starts_with(NULL_FOLDER) => format!("{column}={value}_"),
             Some(value) => format!("{column}={value}"),
-            None => format!("{column}=__HIVE_DEFAULT_PARTITION__"),
+            None => format!("{column}={NULL_FOLDER}"),
         });
         Self {
             values: named()
@@ -32,6 +34,9 @@ impl FilePlace {
         }
     }
 }
+
+/// What stands for null in the name of a folder.
+const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// Gives every file of one write its name.
 ///

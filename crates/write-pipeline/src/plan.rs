@@ -77,12 +77,12 @@ async fn ordered(
 }
 
 /// Whether the order leaves no two rows in doubt, because it contains the key.
-fn is_total(contract: &DatasetSpec) -> bool {
+pub(crate) fn is_total(contract: &DatasetSpec) -> bool {
     let has = |column: &ColumnName| contract.order().iter().any(|key| key.column == *column);
     !contract.key().is_empty() && contract.key().iter().all(has)
 }
 
-fn is_comparable(column: &ColumnSpec) -> bool {
+pub(crate) fn is_comparable(column: &ColumnSpec) -> bool {
     !column.column_type().to_arrow().is_nested()
 }
 

@@ -2,7 +2,7 @@
 
 use arrow_array::ArrayRef;
 use arrow_row::{RowConverter, SortField};
-use arrow_schema::SortOptions;
+use arrow_schema::{DataType, SortOptions};
 use datafusion::common::ScalarValue;
 use ossature_schema_spec::{DatasetSpec, SortKey};
 
@@ -148,7 +148,7 @@ fn encode(contract: &DatasetSpec, values: &[ScalarValue]) -> Result<Vec<u8>, Err
         };
         let wanted = column.column_type().to_arrow();
         let fitting = value.cast_to(&wanted).ok();
-        let fitting = fitting.filter(|cast| cast.is_null() == value.is_null());
+        let fitting = fitting.filter(|cast| is_same(value, cast));
         let Some(fitting) = fitting else {
             let (name, wanted) = (&key.column, column.column_type());
             let reason = format!("`{value}` is no value of column `{name}`, which is {wanted}");
@@ -163,6 +163,21 @@ fn encode(contract: &DatasetSpec, values: &[ScalarValue]) -> Result<Vec<u8>, Err
     }
     let rows = RowConverter::new(fields)?.convert_columns(&columns)?;
     Ok(rows.row(0).data().to_vec())
+}
+
+/// Whether a value is still the same in the type of its column. What was rounded would be another place.
+///
+/// A text may spell a value in several ways, and gives one back.
+fn is_same(value: &ScalarValue, cast: &ScalarValue) -> bool {
+    if value.is_null() || cast.is_null() {
+        return value.is_null() && cast.is_null();
+    }
+    let (from, to) = (value.data_type(), cast.data_type());
+    if from.is_string() {
+        return true;
+    }
+    let is_boolean = |data_type: &DataType| *data_type == DataType::Boolean;
+    is_boolean(&from) == is_boolean(&to) && cast.cast_to(&from).is_ok_and(|back| back == *value)
 }
 
 /// The smallest key that is larger than all that begin with these bytes.

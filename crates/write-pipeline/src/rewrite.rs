@@ -18,10 +18,9 @@ use ossature_schema_spec::{DatasetName, DatasetSpec};
 use crate::Error;
 use crate::cut::RadixCutter;
 use crate::order::RowEncoder;
+use crate::partition::PartitionValues;
 use crate::range::ByteRange;
-use crate::stored::{
-    KeyedBatch, LiveFile, PartitionFiles, PartitionValues, StoredRows, partition_files,
-};
+use crate::stored::{KeyedBatch, LiveFile, PartitionFiles, StoredRows, partition_files};
 
 /// Which stored rows stay.
 pub(crate) enum Rule {

@@ -19,6 +19,8 @@ use ossature_schema_spec::{DatasetSpec, Fingerprint, SortKey};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
 use crate::order::{RowEncoder, SortKeys};
+use crate::partition::{PartitionValues, respell};
+use crate::plan::{is_comparable, is_total};
 use crate::{Error, WRITER_VERSION};
 
 /// Rows that are read from a file at a time.
@@ -105,9 +107,6 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     Some(pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
-/// The values of the partition columns, as text.
-pub(crate) type PartitionValues = Vec<Option<String>>;
-
 /// The files of one partition.
 #[derive(Debug, Default)]
 pub(crate) struct PartitionFiles {
@@ -171,7 +170,13 @@ fn partition_of(contract: &DatasetSpec, view: &LogicalFileView) -> PartitionValu
     let values = view.partition_values_map();
     let names = contract.partition().iter();
     names
-        .map(|name| values.get(name.as_str()).cloned().flatten())
+        .map(|name| {
+            let text = values.get(name.as_str())?.as_deref()?;
+            match contract.column(name) {
+                Some(column) => respell(text, &column.column_type().to_arrow()),
+                None => Some(text.to_owned()),
+            }
+        })
         .collect()
 }
 
@@ -305,7 +310,14 @@ impl StoredRows {
             .build()?
             .read_table(Arc::new(scan))?
             .select(columns)?;
-        let order: Vec<_> = order.collect();
+        let mut order: Vec<_> = order.collect();
+        if !order.is_empty() && !is_total(&self.contract) {
+            // Files come in the order of their names, which others choose at random.
+            let others = self.contract.columns().iter().filter(|column| {
+                is_comparable(column) && !self.contract.partition().contains(column.name())
+            });
+            order.extend(others.map(|column| ident(column.name().as_str()).sort(true, true)));
+        }
         let frame = if order.is_empty() {
             frame
         } else {

@@ -21,6 +21,7 @@ use ossature_registry::{OpenTable, TableLocation, commit_keys, open_table};
 use ossature_schema_spec::{ColumnName, ColumnSpec, DatasetSpec, from_stored, to_stored};
 use serde_json::json;
 
+use crate::commit::{Transacted, check_transaction};
 use crate::constraint::constraints_of;
 use crate::mapping::{keeps_names, number_columns};
 use crate::{Error, WRITER_VERSION, WriteMode, WriteRequest};
@@ -55,16 +56,19 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
         mode,
         ..
     } = request;
-    let exists = |open: OpenTable| match mode {
-        WriteMode::ErrorIfExists => Err(Error::TableExists {
-            dataset: contract.name().clone(),
-            version: open.version(),
-        }),
+    let exists = async |open: OpenTable| match mode {
+        // Tried again, a write that created the table has nothing to do.
+        WriteMode::ErrorIfExists if check_transaction(request, &open).await? == Transacted::No => {
+            Err(Error::TableExists {
+                dataset: contract.name().clone(),
+                version: open.version(),
+            })
+        }
         _ => Ok(open),
     };
     let mut created = None;
     let open = match open_newest(location).await {
-        Ok(open) => exists(open)?,
+        Ok(open) => exists(open).await?,
         Err(ossature_registry::Error::NoTable { .. }) => {
             created = create(request).await?;
             let open = open_newest(location).await?;
@@ -72,7 +76,7 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
             if created.is_some() {
                 open
             } else {
-                exists(open)?
+                exists(open).await?
             }
         }
         Err(error) => return Err(error.into()),

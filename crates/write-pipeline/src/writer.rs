@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch, StringArray};
-use arrow_cast::cast;
-use arrow_schema::{DataType, Schema, SchemaRef};
+use arrow_schema::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use object_store::path::Path;
@@ -32,11 +30,12 @@ use crate::encode::FileEncoder;
 use crate::mapping::with_numbers;
 use crate::name::{FileNames, FilePlace};
 use crate::order::{OrderCheck, RowEncoder};
+use crate::partition::{PartitionValues, spell};
 use crate::range::encode_ranges;
 use crate::rewrite::{Rule, Weave};
 use crate::statistics::StatisticsColumns;
 use crate::store::{FileWriter, StoredFile};
-use crate::stored::{LiveFile, PartitionValues};
+use crate::stored::LiveFile;
 use crate::table::{WritableTable, open_or_create};
 use crate::{Error, Provenance, WriteFailure, WriteMode};
 
@@ -135,6 +134,8 @@ pub struct TableWriter {
     stored: BTreeMap<usize, StoredFile>,
     kept: BTreeMap<usize, (PartitionValues, Arc<LiveFile>)>,
     rows: u64,
+    /// Rows did not get through, so that what is collected is not what was pushed.
+    is_broken: bool,
 }
 
 impl std::fmt::Debug for TableWriter {
@@ -150,7 +151,7 @@ impl TableWriter {
     /// Opens the table, or creates it from the contract. Everything that can be refused without rows is refused here.
     ///
     /// **Errors**: [`Error::ContractChanged`], [`Error::ProtocolRefused`], [`Error::Policy`], [`Error::TableExists`],
-    /// [`Error::RangeRefused`], [`Error::NoLeadingKey`], [`Error::ConstraintUnusable`], [`Error::ReservedKey`],
+    /// [`Error::RangeRefused`], [`Error::NoLeadingKey`], [`Error::KeyAcrossPartitions`], [`Error::ConstraintUnusable`], [`Error::ReservedKey`],
     /// [`Error::Superseded`] when a later run has written the table, and those of the runtime.
     pub async fn open(request: WriteRequest, pool: EncodePool) -> Result<Self, Error> {
         Self::open_clustered(request, pool, None).await
@@ -213,6 +214,7 @@ impl TableWriter {
             stored: BTreeMap::new(),
             kept: BTreeMap::new(),
             rows: 0,
+            is_broken: false,
             is_done,
             table,
             request,
@@ -245,7 +247,27 @@ impl TableWriter {
     /// **Errors**: [`Error::RowsDiffer`], [`Error::UnexpectedNull`], [`Error::ConstraintViolated`], [`Error::OutOfOrder`],
     /// [`Error::DuplicateKey`], [`Error::EmptyPartitionValue`], [`Error::OutsideRanges`], [`Error::RowsForCompaction`]; and for files of earlier rows
     /// [`Error::FooterDiffers`], [`Error::Store`].
+    ///
+    /// After an error, or when it was not waited for, it fails with [`Error::BrokenOff`], as does [`TableWriter::finish`].
     pub async fn push(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+        self.check_whole()?;
+        // A future that is dropped halfway leaves it so.
+        self.is_broken = true;
+        Box::pin(self.try_push(batch)).await?;
+        self.is_broken = false;
+        Ok(())
+    }
+
+    fn check_whole(&self) -> Result<(), Error> {
+        if self.is_broken {
+            return Err(Error::BrokenOff {
+                dataset: self.request.contract.name().clone(),
+            });
+        }
+        Ok(())
+    }
+
+    async fn try_push(&mut self, batch: &RecordBatch) -> Result<(), Error> {
         if batch.num_rows() == 0 || self.is_done {
             return Ok(());
         }
@@ -409,7 +431,8 @@ impl TableWriter {
     /// transaction of the request is in the table already.
     ///
     /// **Errors**: a [`WriteFailure`] with [`Error::Conflict`] when somebody else committed since the table was opened,
-    /// with those of [`TableWriter::push`], and with those of the store. It names the files that no version has.
+    /// with those of [`TableWriter::push`], and with those of the store. It names the files that the version which
+    /// was read does not have.
     pub async fn finish(mut self) -> Result<WriteOutcome, Box<WriteFailure>> {
         match Box::pin(self.try_finish()).await {
             Ok(outcome) => Ok(outcome),
@@ -434,6 +457,7 @@ impl TableWriter {
     }
 
     async fn try_finish(&mut self) -> Result<WriteOutcome, Error> {
+        self.check_whole()?;
         if self.is_done {
             return self.outcome_of_stored();
         }
@@ -589,12 +613,20 @@ fn rule(request: &WriteRequest, schema: &SchemaRef) -> Result<Option<Rule>, Erro
         WriteMode::Overwrite | WriteMode::Append | WriteMode::ErrorIfExists => Ok(None),
         WriteMode::Replace(ranges) => Ok(Some(Rule::Outside(encode_ranges(contract, ranges)?))),
         WriteMode::Compact => Ok(Some(Rule::Outside(Vec::new()))),
-        WriteMode::Merge => match RowEncoder::of_leading_key(contract, schema)? {
-            Some(key) => Ok(Some(Rule::OtherKeys(key))),
-            None => Err(Error::NoLeadingKey {
-                dataset: contract.name().clone(),
-            }),
-        },
+        WriteMode::Merge => {
+            let dataset = contract.name().clone();
+            let Some(key) = RowEncoder::of_leading_key(contract, schema)? else {
+                return Err(Error::NoLeadingKey { dataset });
+            };
+            let mut partition = contract.partition().iter();
+            match partition.find(|column| !contract.key().contains(column)) {
+                Some(column) => Err(Error::KeyAcrossPartitions {
+                    dataset,
+                    column: column.clone(),
+                }),
+                None => Ok(Some(Rule::OtherKeys(key))),
+            }
+        }
     }
 }
 
@@ -621,8 +653,7 @@ fn split_partitions(
         .iter()
         .map(|name| {
             let index = batch.schema_ref().index_of(name.as_str())?;
-            let text = cast(batch.column(index), &DataType::Utf8)?;
-            Ok(text.as_string::<i32>().clone())
+            spell(batch.column(index))
         })
         .collect::<Result<Vec<StringArray>, Error>>()?;
     let values = |row: usize| -> Vec<Option<String>> {
