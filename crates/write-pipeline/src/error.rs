@@ -95,6 +95,20 @@ pub enum Error {
         /// The row, counted from 0 in the order of writing.
         row: u64,
     },
+    /// A constraint is not true of rows that the table keeps, and would be said of all its rows.
+    #[error(
+        "`{dataset}`: constraint `{constraint}` is new, and a row of version {version} does not satisfy it: {expression}"
+    )]
+    StoredRowsViolate {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The name of the constraint.
+        constraint: String,
+        /// What should be true.
+        expression: String,
+        /// The version that was read.
+        version: Version,
+    },
     /// A constraint that cannot be evaluated, of the policy or of the table.
     #[error("`{dataset}`: constraint `{constraint}` cannot be evaluated: {expression}: {reason}")]
     ConstraintUnusable {
@@ -288,6 +302,7 @@ impl Error {
             Self::OutOfOrder { .. } => "out_of_order",
             Self::DuplicateKey { .. } => "duplicate_key",
             Self::ConstraintViolated { .. } => "constraint_violated",
+            Self::StoredRowsViolate { .. } => "stored_rows_violate",
             Self::ConstraintUnusable { .. } => "constraint_unusable",
             Self::TableExists { .. } => "table_exists",
             Self::RangeRefused { .. } => "range_refused",
@@ -327,6 +342,9 @@ impl Error {
             }
             Self::ConstraintViolated { .. } => {
                 Some("mend the rows, or drop the constraint".to_owned())
+            }
+            Self::StoredRowsViolate { .. } => {
+                Some("overwrite the table, or drop the constraint".to_owned())
             }
             Self::TableExists { .. } => {
                 Some("write it in another mode, or to another place".to_owned())

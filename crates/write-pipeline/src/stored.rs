@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, new_null_array};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch, StructArray, new_null_array};
 use arrow_cast::cast;
 use arrow_row::Rows;
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::ident;
@@ -75,14 +76,16 @@ pub(crate) fn file_tags(
     tags
 }
 
-/// The order of rows inside of files, as their tags say it. Partition columns are in no file.
+/// The order of rows inside of files, as their tags say it: with types, since keys of two types do not compare. Partition
+/// columns are in no file.
 pub(crate) fn order_inside(contract: &DatasetSpec) -> String {
     let inside = |key: &&SortKey| !contract.partition().contains(&key.column);
     let names = contract.order().iter().filter(inside);
-    names
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    let texts = names.map(|key| match contract.column(&key.column) {
+        Some(column) => format!("{key} {}", column.column_type()),
+        None => key.to_string(),
+    });
+    texts.collect::<Vec<_>>().join(", ")
 }
 
 fn to_hex(bytes: &[u8]) -> String {
@@ -330,8 +333,7 @@ impl StoredRows {
     pub(crate) fn conform(&self, batch: &RecordBatch) -> Result<RecordBatch, Error> {
         let column = |field: &arrow_schema::FieldRef| -> Result<ArrayRef, Error> {
             match batch.column_by_name(field.name()) {
-                Some(array) if array.data_type() == field.data_type() => Ok(Arc::clone(array)),
-                Some(array) => Ok(cast(array, field.data_type())?),
+                Some(array) => fit(array, field.data_type()),
                 // The file is older than the column, which is null in it.
                 None => Ok(new_null_array(field.data_type(), batch.num_rows())),
             }
@@ -354,6 +356,26 @@ impl StoredRows {
         let keys = Arc::new(self.sort_keys(&batch).all()?);
         Ok((batch, keys))
     }
+}
+
+/// An array of a stored type in the type that its column has now. A field that a group was given since is null.
+fn fit(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, Error> {
+    if array.data_type() == wanted {
+        return Ok(Arc::clone(array));
+    }
+    let (DataType::Struct(fields), Some(group)) = (wanted, array.as_struct_opt()) else {
+        return Ok(cast(array, wanted)?);
+    };
+    let columns = fields
+        .iter()
+        .map(|field| match group.column_by_name(field.name()) {
+            Some(column) => fit(column, field.data_type()),
+            None => Ok(new_null_array(field.data_type(), group.len())),
+        });
+    let columns = columns.collect::<Result<Vec<_>, Error>>()?;
+    let nulls = group.nulls().cloned();
+    let fitted = StructArray::try_new_with_length(fields.clone(), columns, nulls, group.len());
+    Ok(Arc::new(fitted?))
 }
 
 #[cfg(test)]

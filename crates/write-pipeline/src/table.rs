@@ -40,6 +40,8 @@ pub(crate) struct WritableTable {
     pub(crate) stored: SchemaRef,
     /// What every row has to satisfy, by name.
     pub(crate) constraints: BTreeMap<String, String>,
+    /// Those of them that the next commit puts on the table, which has rows that it keeps.
+    pub(crate) new_constraints: BTreeMap<String, String>,
     /// What the next commit changes of its protocol and its metadata.
     pub(crate) changes: Vec<Action>,
 }
@@ -98,6 +100,11 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
         });
     }
     let constraints = constraints_of(&policy.constraints.value, &state, &stored);
+    let mut new_constraints = policy.persisted_constraints().clone();
+    if *mode == WriteMode::Overwrite || snapshot.log_data().num_files() == 0 {
+        new_constraints.clear();
+    }
+    new_constraints.retain(|name, _| state.constraints().all(|(known, _)| known != name));
     let change = plan_change(&state, policy).map_err(Error::Policy)?;
     let changes = change_actions(request, snapshot, &change, &schema_plan)?;
     Ok(WritableTable {
@@ -106,6 +113,7 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
         enablement: created.unwrap_or(change.report),
         stored,
         constraints,
+        new_constraints,
         changes,
     })
 }

@@ -12,7 +12,7 @@ use object_store::path::Path;
 use ossature_delta_policy::{
     EnablementReport, Errors, ProtocolReport, ResolvedPolicy, check_schema_mode,
 };
-use ossature_registry::TableLocation;
+use ossature_registry::{SessionSpec, TableLocation, open_dataset};
 use ossature_schema_spec::{DatasetSpec, Fingerprint, Version};
 use parquet::file::metadata::SortingColumn;
 use tokio::sync::{Mutex, Semaphore};
@@ -151,7 +151,7 @@ impl TableWriter {
     /// Opens the table, or creates it from the contract. Everything that can be refused without rows is refused here.
     ///
     /// **Errors**: [`Error::ContractChanged`], [`Error::ProtocolRefused`], [`Error::Policy`], [`Error::TableExists`],
-    /// [`Error::RangeRefused`], [`Error::NoLeadingKey`], [`Error::KeyAcrossPartitions`], [`Error::ConstraintUnusable`], [`Error::ReservedKey`],
+    /// [`Error::RangeRefused`], [`Error::NoLeadingKey`], [`Error::KeyAcrossPartitions`], [`Error::ConstraintUnusable`], [`Error::StoredRowsViolate`], [`Error::ReservedKey`],
     /// [`Error::Superseded`] when a later run has written the table, and those of the runtime.
     pub async fn open(request: WriteRequest, pool: EncodePool) -> Result<Self, Error> {
         Self::open_clustered(request, pool, None).await
@@ -178,6 +178,9 @@ impl TableWriter {
         let open = &table.open;
         let is_done = check_transaction(&request, open).await? == Transacted::Yes;
         let constraints = ConstraintCheck::try_new(contract.name(), &schema, &table.constraints)?;
+        if !is_done {
+            check_stored_rows(&request, &table).await?;
+        }
         let weave = match rule {
             Some(rule) if !is_done => Some(Weave::try_new(rule, contract, open, &file_schema)?),
             _ => None,
@@ -604,6 +607,47 @@ fn cluster_check(
             mode: request.mode.as_str(),
         }),
     }
+}
+
+/// Looks whether constraints that are new are true of the rows that the table keeps.
+///
+/// **Errors**: [`Error::StoredRowsViolate`], and those of the runtime.
+async fn check_stored_rows(request: &WriteRequest, table: &WritableTable) -> Result<(), Error> {
+    let WriteRequest {
+        contract, location, ..
+    } = request;
+    if table.new_constraints.is_empty() {
+        return Ok(());
+    }
+    let version = table.open.version();
+    let schema = contract.arrow_schema();
+    let mut constraints =
+        ConstraintCheck::try_new(contract.name(), &schema, &table.new_constraints)?;
+    let dataset = open_dataset(contract, location, Some(version)).await?;
+    let session = SessionSpec::default().build()?;
+    let mut rows = session
+        .read_table(dataset.provider())?
+        .execute_stream()
+        .await?;
+    let mut decoded = ContractCheck::new(contract);
+    while let Some(batch) = rows.next().await {
+        let batch = decoded.apply(&batch?)?;
+        constraints.check(&batch).map_err(|error| match error {
+            Error::ConstraintViolated {
+                dataset,
+                constraint,
+                expression,
+                ..
+            } => Error::StoredRowsViolate {
+                dataset,
+                constraint,
+                expression,
+                version,
+            },
+            other => other,
+        })?;
+    }
+    Ok(())
 }
 
 /// Which stored rows stay, where new ones go among them.
