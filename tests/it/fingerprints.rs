@@ -57,11 +57,11 @@ async fn a_hundred_sessions_give_one_fingerprint() -> Result<(), Failure> {
         seen.insert(bundle(&lake, 1 + session % 4, QUERY).await?.fingerprint());
     }
     assert_eq!(seen.len(), 1);
-    // Another lake with the same rows, at another version.
+    // Another lake with the same rows in the same files, at another version.
     let other = lake_of(0..10).await?;
     let contract = things("cpg.things")?;
     write(
-        request(&other.lake, &contract, 50, WriteMode::Overwrite)?,
+        request(&other.lake, &contract, 100, WriteMode::Overwrite)?,
         1,
         [rows(0..300)?],
     )

@@ -9,6 +9,7 @@ mod foreign_tables;
 mod golden_tables;
 mod goldens;
 mod guards;
+mod maintenance;
 mod modes;
 mod ordered_plans;
 mod writer;

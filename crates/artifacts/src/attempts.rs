@@ -36,9 +36,11 @@ impl Attempts {
     pub(crate) fn allow_opening(&mut self, error: &Error) -> bool {
         let is_half_there = matches!(
             error,
-            Error::Registry(RegistryError::Delta { .. })
+            Error::Registry(RegistryError::Delta { .. } | RegistryError::InvalidLog { .. })
                 | Error::Write(
-                    WriteError::Registry(RegistryError::Delta { .. }) | WriteError::Delta { .. }
+                    WriteError::Registry(
+                        RegistryError::Delta { .. } | RegistryError::InvalidLog { .. }
+                    ) | WriteError::Delta { .. }
                 )
         );
         self.is_one_left() && is_half_there

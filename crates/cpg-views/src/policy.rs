@@ -83,6 +83,12 @@ const SELDOM_REPEATS: ColumnLayout = ColumnLayout {
     ..UNSAID
 };
 
+/// For columns that rows are ordered by after one that is nearly always the same.
+const ORDERED_NEXT: ColumnLayout = ColumnLayout {
+    statistics: Some(PageStatistics::Page),
+    ..UNSAID
+};
+
 /// For the few kinds that a column tells apart.
 const KIND: ColumnLayout = ColumnLayout {
     dictionary: Some(true),
@@ -254,6 +260,7 @@ pub const KEEPING: &[Keeping] = &[
         statistics: &["entity_kind", "entity_id"],
         layout: &[
             ("entity_kind", KIND),
+            ("entity_id", ORDERED_NEXT),
             ("prop_key", KIND),
             ("value_type", KIND),
         ],
@@ -263,7 +270,7 @@ pub const KEEPING: &[Keeping] = &[
         read: "by the node, one row at a time",
         why: "Ordered by the node.",
         statistics: &["entity_kind", "entity_id"],
-        layout: &[("entity_kind", KIND)],
+        layout: &[("entity_kind", KIND), ("entity_id", ORDERED_NEXT)],
     },
 ];
 

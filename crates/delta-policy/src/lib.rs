@@ -6,6 +6,8 @@
 //! | question | answer |
 //! |---|---|
 //! | which value won, and who set it? | [`resolve`], [`Decided`], [`Source`], [`DEFAULTS`] |
+//! | what may a policy file say, and what is wrong with one? | [`PolicyFile`], [`PolicyFileErrors`], [`LakeOverrides`] |
+//! | what is admissible and may not be meant? | [`Warning`] |
 //! | which columns get statistics, and why do the others not? | [`StatsDecision`], [`DropReason`] |
 //! | what is a table feature, and may a policy ask for it? | [`DeltaFeature`], [`FEATURES`] |
 //! | what brings the features into a table, in one commit? | [`plan_features`] |
@@ -15,8 +17,10 @@
 //! | may this table be written under that declaration? | [`plan_schema`], [`check_schema_mode`] |
 //! | how is every column encoded? | [`resolve_layout`] |
 //!
-//! Knows: policies, the Delta protocol's features and properties, what the linked runtime does with them. Does not
-//! know: sessions, files, clocks, JSON.
+//! Policies, overrides and resolved policies are written and read by serde, in one spelling for every format.
+//!
+//! Knows: policies and their spelling, the Delta protocol's features and properties, what the linked runtime does with
+//! them. Does not know: sessions, storage, clocks.
 //!
 //! ```
 //! use ossature_delta_policy::{

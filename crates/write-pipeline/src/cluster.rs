@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BinaryArray, RecordBatch};
-use arrow_row::{RowConverter, Rows, SortField};
+use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType, Schema};
 use datafusion::common::Result as EngineResult;
 use datafusion::error::DataFusionError;
@@ -18,6 +18,7 @@ use datafusion::logical_expr::{
 use ossature_schema_spec::ColumnName;
 
 use crate::Error;
+use crate::order::{RowEncoder, SortKeys};
 
 /// Bits of a rank.
 const RANK_BITS: usize = 12;
@@ -144,7 +145,7 @@ fn interleave(ranks: &[usize]) -> Vec<u8> {
 pub(crate) struct ClusterCheck {
     key: Arc<ClusterKey>,
     columns: Vec<usize>,
-    encoder: RowConverter,
+    encoder: Arc<RowEncoder>,
     last: Vec<u8>,
 }
 
@@ -159,7 +160,7 @@ impl ClusterCheck {
         Ok(Self {
             key,
             columns: columns.collect::<Result<_, _>>()?,
-            encoder: RowConverter::new(vec![SortField::new(DataType::Binary)])?,
+            encoder: Arc::new(RowEncoder::of_column(DataType::Binary)?),
             last: Vec::new(),
         })
     }
@@ -170,22 +171,21 @@ impl ClusterCheck {
     }
 
     /// The encoded places; `None` when a row comes before the one that it follows.
-    pub(crate) fn keys(&mut self, rows: &RecordBatch) -> Result<Option<Arc<Rows>>, Error> {
+    pub(crate) fn keys(&mut self, rows: &RecordBatch) -> Result<Option<SortKeys>, Error> {
         let columns: Vec<ArrayRef> = self
             .columns
             .iter()
             .map(|index| Arc::clone(rows.column(*index)))
             .collect();
-        let places: ArrayRef = Arc::new(self.key.places(&columns)?);
-        let keys = self.encoder.convert_columns(&[places])?;
-        for key in &keys {
-            if key.data() < self.last.as_slice() {
+        let places = self.key.places(&columns)?;
+        for place in places.iter().flatten() {
+            if place < self.last.as_slice() {
                 return Ok(None);
             }
             self.last.clear();
-            self.last.extend_from_slice(key.data());
+            self.last.extend_from_slice(place);
         }
-        Ok(Some(Arc::new(keys)))
+        Ok(Some(SortKeys::new(&self.encoder, vec![Arc::new(places)])))
     }
 }
 

@@ -13,8 +13,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_row::Rows;
+use arrow_row::OwnedRow;
+use arrow_schema::ArrowError;
 
+use crate::Error;
+use crate::order::SortKeys;
 use crate::stored::LiveFile;
 
 /// A run of rows that will be one file.
@@ -37,20 +40,43 @@ pub(crate) enum Leaf {
 
 /// Ordered rows that stay together.
 enum Segment {
-    /// Rows of one batch, with their keys: those from `offset` on of what was encoded together.
+    /// Rows of one batch, with their keys. Few keys are looked at, so all but the first and the last one are encoded when
+    /// they are.
     Rows {
         batch: RecordBatch,
-        keys: Arc<Rows>,
-        offset: usize,
+        keys: SortKeys,
+        first: OwnedRow,
+        last: OwnedRow,
     },
     /// All rows of a file.
     File(Arc<LiveFile>),
 }
 
-/// The rows of this file have to be known to go on.
-struct Unread(Arc<LiveFile>);
+/// Why it does not go on.
+enum Stop {
+    /// The rows of this file have to be known.
+    Unread(Arc<LiveFile>),
+    /// A key cannot be encoded.
+    Failed(ArrowError),
+}
+
+impl From<ArrowError> for Stop {
+    fn from(error: ArrowError) -> Self {
+        Self::Failed(error)
+    }
+}
 
 impl Segment {
+    /// Rows of a batch that is not empty.
+    fn of_rows(batch: RecordBatch, keys: SortKeys) -> Result<Self, ArrowError> {
+        Ok(Self::Rows {
+            first: keys.get(0)?,
+            last: keys.get(batch.num_rows() - 1)?,
+            batch,
+            keys,
+        })
+    }
+
     fn rows(&self) -> usize {
         match self {
             Self::Rows { batch, .. } => batch.num_rows(),
@@ -60,87 +86,68 @@ impl Segment {
 
     fn first_key(&self) -> &[u8] {
         match self {
-            Self::Rows { keys, offset, .. } => row_bytes(keys, *offset),
+            Self::Rows { first, .. } => first.as_ref(),
             Self::File(file) => &file.first,
         }
     }
 
     fn last_key(&self) -> &[u8] {
         match self {
-            Self::Rows {
-                batch,
-                keys,
-                offset,
-            } => row_bytes(keys, offset + batch.num_rows() - 1),
+            Self::Rows { last, .. } => last.as_ref(),
             Self::File(file) => &file.last,
         }
     }
 
     /// How many keys, from the first on, have a 0 at `depth`, if all agree in the bits before.
-    fn zeros(&self, depth: usize) -> Result<usize, Unread> {
-        match self {
-            Self::Rows {
-                batch,
-                keys,
-                offset,
-            } => {
-                let (mut from, mut to) = (0, batch.num_rows());
-                while from < to {
-                    let middle = from + (to - from) / 2;
-                    if bit(row_bytes(keys, offset + middle), depth) {
-                        to = middle;
-                    } else {
-                        from = middle + 1;
-                    }
-                }
-                Ok(from)
-            }
-            Self::File(file) => match (bit(&file.first, depth), bit(&file.last, depth)) {
-                (false, false) => Ok(file.rows),
-                (true, _) => Ok(0),
-                (false, true) => Err(Unread(Arc::clone(file))),
-            },
+    fn zeros(&self, depth: usize) -> Result<usize, Stop> {
+        match (bit(self.first_key(), depth), bit(self.last_key(), depth)) {
+            (false, false) => Ok(self.rows()),
+            (true, _) => Ok(0),
+            (false, true) => self.first_where(|key| bit(key, depth)),
         }
     }
 
     /// How many rows, from the first on, share the first `depth` bits with the first one.
-    fn prefix_rows(&self, depth: usize) -> Result<usize, Unread> {
-        match self {
-            Self::Rows {
-                batch,
-                keys,
-                offset,
-            } => Ok(prefix_end(keys, *offset, offset + batch.num_rows(), depth) - offset),
-            Self::File(file) if common_bits(&file.first, &file.last) >= depth => Ok(file.rows),
-            Self::File(file) => Err(Unread(Arc::clone(file))),
+    fn prefix_rows(&self, depth: usize) -> Result<usize, Stop> {
+        let first = self.first_key();
+        if common_bits(first, self.last_key()) >= depth {
+            return Ok(self.rows());
         }
+        self.first_where(|key| common_bits(first, key) < depth)
+    }
+
+    /// The first row that `holds` is true of: it is false of the first one, and true of all behind one that it is true of.
+    fn first_where(&self, holds: impl Fn(&[u8]) -> bool) -> Result<usize, Stop> {
+        let keys = match self {
+            Self::Rows { keys, .. } => keys,
+            Self::File(file) => return Err(Stop::Unread(Arc::clone(file))),
+        };
+        let (mut before, mut behind) = (0, self.rows() - 1);
+        while behind - before > 1 {
+            let middle = before + (behind - before) / 2;
+            if holds(keys.get(middle)?.as_ref()) {
+                behind = middle;
+            } else {
+                before = middle;
+            }
+        }
+        Ok(behind)
     }
 
     /// Divides the segment in front of row `at`, which is inside of it.
-    fn split(self, at: usize) -> Result<(Self, Self), (Self, Unread)> {
-        match self {
-            Self::Rows {
-                batch,
-                keys,
-                offset,
-            } => {
-                let head = Self::Rows {
-                    batch: batch.slice(0, at),
-                    keys: Arc::clone(&keys),
-                    offset,
-                };
-                let tail = Self::Rows {
-                    batch: batch.slice(at, batch.num_rows() - at),
-                    keys,
-                    offset: offset + at,
-                };
-                Ok((head, tail))
-            }
+    fn split(self, at: usize) -> Result<(Self, Self), Box<(Self, Stop)>> {
+        let (batch, keys) = match &self {
+            Self::Rows { batch, keys, .. } => (batch, keys),
             Self::File(file) => {
-                let unread = Unread(Arc::clone(&file));
-                Err((Self::File(file), unread))
+                let unread = Stop::Unread(Arc::clone(file));
+                return Err(Box::new((self, unread)));
             }
-        }
+        };
+        let part = |from: usize, rows: usize| {
+            Self::of_rows(batch.slice(from, rows), keys.slice(from, rows))
+        };
+        let parts = part(0, at).and_then(|head| Ok((head, part(at, batch.num_rows() - at)?)));
+        parts.map_err(|error| Box::new((self, error.into())))
     }
 }
 
@@ -174,14 +181,12 @@ impl RadixCutter {
     }
 
     /// Takes the next rows, which follow those before in the order of their keys.
-    pub(crate) fn push(&mut self, batch: &RecordBatch, keys: &Arc<Rows>) {
+    pub(crate) fn push(&mut self, batch: &RecordBatch, keys: SortKeys) -> Result<(), Error> {
         if batch.num_rows() > 0 {
-            self.input.push_back(Segment::Rows {
-                batch: batch.clone(),
-                keys: Arc::clone(keys),
-                offset: 0,
-            });
+            let segment = Segment::of_rows(batch.clone(), keys)?;
+            self.input.push_back(segment);
         }
+        Ok(())
     }
 
     /// Takes a file whose rows follow those before.
@@ -203,15 +208,23 @@ impl RadixCutter {
 
     /// Gives back the leaves that are known by now, as far as they can be known without the rows of the file that is
     /// returned. Those are to be given by [`RadixCutter::supply`], and then this is called again.
-    pub(crate) fn cut(&mut self, leaves: &mut Vec<Leaf>) -> Option<Arc<LiveFile>> {
+    pub(crate) fn cut(&mut self, leaves: &mut Vec<Leaf>) -> Result<Option<Arc<LiveFile>>, Error> {
         match self.try_cut(leaves) {
-            Ok(()) => None,
-            Err(Unread(file)) => Some(file),
+            Ok(()) => Ok(None),
+            Err(Stop::Unread(file)) => Ok(Some(file)),
+            Err(Stop::Failed(error)) => Err(error.into()),
         }
     }
 
     /// Puts the rows of a file in its place.
-    pub(crate) fn supply(&mut self, file: &LiveFile, rows: Vec<(RecordBatch, Arc<Rows>)>) {
+    pub(crate) fn supply(
+        &mut self,
+        file: &LiveFile,
+        rows: Vec<(RecordBatch, SortKeys)>,
+    ) -> Result<(), Error> {
+        let rows = rows.into_iter().filter(|(batch, _)| batch.num_rows() > 0);
+        let rows = rows.map(|(batch, keys)| Segment::of_rows(batch, keys));
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
         let complete = self.complete.iter_mut().map(|(held, _)| &mut held.segments);
         let lists = complete.chain([&mut self.held.segments, &mut self.input]);
         for list in lists {
@@ -220,18 +233,15 @@ impl RadixCutter {
             );
             if let Some(place) = place {
                 let behind = list.split_off(place);
-                list.extend(rows.into_iter().map(|(batch, keys)| Segment::Rows {
-                    batch,
-                    keys,
-                    offset: 0,
-                }));
+                list.extend(rows);
                 list.extend(behind.into_iter().skip(1));
-                return;
+                break;
             }
         }
+        Ok(())
     }
 
-    fn try_cut(&mut self, leaves: &mut Vec<Leaf>) -> Result<(), Unread> {
+    fn try_cut(&mut self, leaves: &mut Vec<Leaf>) -> Result<(), Stop> {
         loop {
             while let Some((held, depth)) = self.complete.pop() {
                 self.emit(held, depth, leaves)?;
@@ -247,7 +257,7 @@ impl RadixCutter {
     }
 
     /// Adds the rows of a segment to the held prefix as far as they belong to it.
-    fn take(&mut self, segment: Segment) -> Result<(), Unread> {
+    fn take(&mut self, segment: Segment) -> Result<(), Stop> {
         // Nothing is held before the first row of all: the trie's root, which nothing has split yet.
         if let Some(held) = self.held.first_key() {
             let common = common_bits(held, segment.first_key());
@@ -278,15 +288,16 @@ impl RadixCutter {
                 self.held.push(head);
                 Ok(())
             }
-            Err((segment, unread)) => {
+            Err(stopped) => {
+                let (segment, stop) = *stopped;
                 self.input.push_front(segment);
-                Err(unread)
+                Err(stop)
             }
         }
     }
 
     /// Splits the held prefix, which is known to hold too many rows.
-    fn descend(&mut self) -> Result<(), Unread> {
+    fn descend(&mut self) -> Result<(), Stop> {
         if self.depth >= self.held.key_bits() {
             // Equal keys: no prefix tells them apart, so their number does.
             let head = self.held.split_off_head(self.rows_max)?;
@@ -303,7 +314,7 @@ impl RadixCutter {
     }
 
     /// Gives back a complete prefix of `depth` bits as a leaf, or puts its parts in its place.
-    fn emit(&mut self, mut held: Held, depth: usize, leaves: &mut Vec<Leaf>) -> Result<(), Unread> {
+    fn emit(&mut self, mut held: Held, depth: usize, leaves: &mut Vec<Leaf>) -> Result<(), Stop> {
         if held.rows == 0 {
             return Ok(());
         }
@@ -371,7 +382,7 @@ impl Held {
     }
 
     /// How many rows, all of one prefix of `depth` bits, have a 0 behind it. They come first.
-    fn rows_with_zero(&self, depth: usize) -> Result<usize, Unread> {
+    fn rows_with_zero(&self, depth: usize) -> Result<usize, Stop> {
         let mut zeros = 0;
         for segment in &self.segments {
             let here = segment.zeros(depth)?;
@@ -384,7 +395,7 @@ impl Held {
     }
 
     /// Takes rows away from the front; nothing is taken when a file would have to be divided.
-    fn split_off_head(&mut self, rows: usize) -> Result<Self, Unread> {
+    fn split_off_head(&mut self, rows: usize) -> Result<Self, Stop> {
         let mut head = Self::default();
         while head.rows < rows {
             let Some(segment) = self.segments.pop_front() else {
@@ -400,12 +411,13 @@ impl Held {
                     self.segments.push_front(back);
                     head.push(front);
                 }
-                Err((segment, unread)) => {
+                Err(stopped) => {
+                    let (segment, stop) = *stopped;
                     self.segments.push_front(segment);
                     while let Some(segment) = head.segments.pop_back() {
                         self.segments.push_front(segment);
                     }
-                    return Err(unread);
+                    return Err(stop);
                 }
             }
         }
@@ -414,13 +426,13 @@ impl Held {
     }
 
     /// A file as it is, if nothing else is held, or else rows.
-    fn into_leaf(self) -> Result<Leaf, (Self, Unread)> {
+    fn into_leaf(self) -> Result<Leaf, (Self, Stop)> {
         if let [Segment::File(file)] = self.segments.iter().collect::<Vec<_>>()[..] {
             return Ok(Leaf::Kept(Arc::clone(file)));
         }
         let unread = self.segments.iter().find_map(|segment| match segment {
             Segment::Rows { .. } => None,
-            Segment::File(file) => Some(Unread(Arc::clone(file))),
+            Segment::File(file) => Some(Stop::Unread(Arc::clone(file))),
         });
         if let Some(unread) = unread {
             return Err((self, unread));
@@ -440,30 +452,6 @@ impl Held {
             last,
         }))
     }
-}
-
-/// The first row behind `from` that does not share the first `depth` bits with the row there.
-fn prefix_end(keys: &Rows, from: usize, rows: usize, depth: usize) -> usize {
-    let first = row_bytes(keys, from);
-    let shares = |at: usize| common_bits(first, row_bytes(keys, at)) >= depth;
-    let (mut inside, mut outside) = (from, rows);
-    if inside < outside && shares(outside - 1) {
-        return outside;
-    }
-    while outside - inside > 1 {
-        let middle = inside + (outside - inside) / 2;
-        if shares(middle) {
-            inside = middle;
-        } else {
-            outside = middle;
-        }
-    }
-    outside
-}
-
-/// The encoded key of one row.
-fn row_bytes(keys: &Rows, at: usize) -> &[u8] {
-    keys.row(at).data()
 }
 
 /// The bit at `depth`; beyond its end a key has zeros.
@@ -494,12 +482,12 @@ mod tests {
     use arrow_array::cast::AsArray;
     use arrow_array::types::Int64Type;
     use arrow_array::{ArrayRef, Int64Array};
-    use arrow_row::{RowConverter, SortField};
     use arrow_schema::DataType;
     use ossature_schema_spec::Fingerprint;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::order::RowEncoder;
 
     /// The files of ordered ids that arrive in batches of `batch_rows`.
     fn cut(ids: &[i64], batch_rows: usize, rows_max: usize) -> Vec<Vec<i64>> {
@@ -507,20 +495,19 @@ mod tests {
         let mut leaves = Vec::new();
         for ids in ids.chunks(batch_rows) {
             let (batch, keys) = keyed(ids);
-            cutter.push(&batch, &keys);
-            assert!(cutter.cut(&mut leaves).is_none());
+            cutter.push(&batch, keys).unwrap();
+            assert!(cutter.cut(&mut leaves).unwrap().is_none());
         }
         cutter.end();
-        assert!(cutter.cut(&mut leaves).is_none());
+        assert!(cutter.cut(&mut leaves).unwrap().is_none());
         leaves.iter().map(ids_of).collect()
     }
 
-    fn keyed(ids: &[i64]) -> (RecordBatch, Arc<Rows>) {
-        let converter = RowConverter::new(vec![SortField::new(DataType::Int64)]).unwrap();
+    fn keyed(ids: &[i64]) -> (RecordBatch, SortKeys) {
+        let encoder = Arc::new(RowEncoder::of_column(DataType::Int64).unwrap());
         let column: ArrayRef = Arc::new(Int64Array::from(ids.to_vec()));
-        let keys = converter.convert_columns(std::slice::from_ref(&column));
-        let batch = RecordBatch::try_from_iter([("id", column)]).unwrap();
-        (batch, Arc::new(keys.unwrap()))
+        let keys = SortKeys::new(&encoder, vec![Arc::clone(&column)]);
+        (RecordBatch::try_from_iter([("id", column)]).unwrap(), keys)
     }
 
     fn ids_of(leaf: &Leaf) -> Vec<i64> {
@@ -547,37 +534,38 @@ mod tests {
             Arc::new(LiveFile {
                 path: number.to_string(),
                 rows: ids.len(),
-                first: row_bytes(&keys, 0).to_vec(),
-                last: row_bytes(&keys, ids.len() - 1).to_vec(),
+                first: keys.get(0).unwrap().as_ref().to_vec(),
+                last: keys.get(ids.len() - 1).unwrap().as_ref().to_vec(),
                 bytes: 0,
                 content: Fingerprint::from_bytes([0; 32]),
             })
         };
         let mut cut = |cutter: &mut RadixCutter, leaves: &mut Vec<Leaf>| {
-            while let Some(file) = cutter.cut(leaves) {
+            while let Some(file) = cutter.cut(leaves).unwrap() {
                 read += 1;
                 let number: usize = file.path.parse().unwrap();
-                cutter.supply(&file, files[number].chunks(7).map(keyed).collect());
+                let rows = files[number].chunks(7).map(keyed).collect();
+                cutter.supply(&file, rows).unwrap();
             }
         };
         for (number, ids) in files.iter().enumerate() {
             let before = added.partition_point(|id| id < &ids[0]);
             let inside = added.partition_point(|id| id <= &ids[ids.len() - 1]);
             let (batch, keys) = keyed(&added[..before]);
-            cutter.push(&batch, &keys);
+            cutter.push(&batch, keys).unwrap();
             if before == inside {
                 cutter.push_file(live(number));
             } else {
                 let mut both = [ids, &added[before..inside]].concat();
                 both.sort_unstable();
                 let (batch, keys) = keyed(&both);
-                cutter.push(&batch, &keys);
+                cutter.push(&batch, keys).unwrap();
             }
             added.drain(..inside);
             cut(&mut cutter, &mut leaves);
         }
         let (batch, keys) = keyed(&added);
-        cutter.push(&batch, &keys);
+        cutter.push(&batch, keys).unwrap();
         cut(&mut cutter, &mut leaves);
         cutter.end();
         cut(&mut cutter, &mut leaves);

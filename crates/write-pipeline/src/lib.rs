@@ -6,16 +6,21 @@
 //!
 //! | question | answer |
 //! |---|---|
-//! | how do rows become a version? | [`TableWriter`], [`write_stream`] |
+//! | how do rows become a version? | [`TableWriter`], [`write_stream`] for rows in order, [`write_plan`] for any |
+//! | what becomes of the rows that are there? | [`WriteMode`], [`KeyRange`] |
 //! | how many files are encoded at a time? | [`EncodePool`] |
 //! | what does a commit say of itself? | [`Provenance`], the keys in `ossature_registry::commit_keys` |
-//! | what came of it? | [`WriteOutcome`] |
+//! | what came of it, or what was left behind? | [`WriteOutcome`], [`WriteFailure`] |
+//! | what is done to a table between writes? | [`maintain`] |
 //!
 //! ```text
-//! batches ─ contract ─ order ─ digest ─ cut by data ─┬─ encode ─ footer ─ name ─ store ─┐
-//!                                                    ├─ encode ─ ...                    ├─ one commit
-//!                                                    └─ encode ─ ...                    ┘
+//! batches ─ contract ─ constraints ─ order ─┬─ cut by data ─┬─ digest ─ encode ─ footer ─ name ─ store ─┐
+//!                            stored files ──┘               ├─ digest ─ encode ─ ...                    ├─ one commit
+//!                                                           └─ a file that stays ──────────────────────┘
 //! ```
+//!
+//! The files of a table follow from its rows, whatever the writes that led to them; only those next to a change are read
+//! and written.
 //!
 //! Knows: Parquet, Delta commits, policies. Does not know: artifacts, views, clocks.
 //!
@@ -72,6 +77,7 @@ mod cut;
 mod digest;
 mod encode;
 mod error;
+mod maintenance;
 mod mapping;
 mod name;
 mod order;
@@ -88,6 +94,7 @@ mod table;
 mod writer;
 
 pub use error::{Error, WriteFailure};
+pub use maintenance::{MaintenanceFact, MaintenanceRequest, Upkeep, maintain};
 pub use plan::write_plan;
 pub use provenance::{Provenance, TransactionId, WriteMode};
 pub use range::KeyRange;

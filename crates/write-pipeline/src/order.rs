@@ -5,14 +5,25 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, new_null_array};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, ByteArrayType, Date32Type, Decimal128Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, TimestampMicrosecondType,
+};
+use arrow_array::{
+    Array, ArrayRef, ArrowNativeTypeOp, GenericByteArray, PrimitiveArray, RecordBatch,
+    new_null_array,
+};
 use arrow_row::{OwnedRow, RowConverter, Rows, SortField};
-use arrow_schema::{DataType, Schema, SortOptions};
+use arrow_schema::{ArrowError, DataType, Schema, SortOptions};
 use ossature_schema_spec::{ColumnName, DatasetSpec, SortKey};
 
 use crate::Error;
 
-/// Encodes sort keys as bytes that compare as the rows do, and checks that they ascend.
+/// Checks that rows ascend, and encodes their sort keys as bytes that compare as the rows do.
+///
+/// Rows are compared where they lie, column by column: encoding every key costs several times as much, and those who
+/// cut files look at few of them.
 ///
 /// Within a partition, the key is proven to be unique when its columns are the leading ones of the order, in any
 /// sequence: then rows with equal keys are neighbours. Of another key, only rows that are equal in the whole order are
@@ -20,7 +31,8 @@ use crate::Error;
 /// is not compared across partitions.
 pub(crate) struct OrderCheck {
     contract: DatasetSpec,
-    order: RowEncoder,
+    order: Arc<RowEncoder>,
+    columns: Vec<OrderColumn>,
     proof: KeyProof,
     last: Option<LastRow>,
     rows: u64,
@@ -32,8 +44,8 @@ enum KeyProof {
     None,
     /// They are equal in the whole order.
     WholeOrder,
-    /// They are equal in these columns, which are the key's and lead a longer order.
-    LeadingColumns(RowEncoder),
+    /// They are equal in so many leading columns, which are the key's and lead a longer order.
+    LeadingColumns(usize, RowEncoder),
 }
 
 /// What the next row is compared with.
@@ -66,13 +78,17 @@ impl OrderCheck {
         let proof = if contract.key().is_empty() || !key.iter().all(|column| has(&order, column)) {
             KeyProof::None
         } else if leads && leading.len() < order.len() {
-            KeyProof::LeadingColumns(RowEncoder::try_new(schema, &leading)?)
+            KeyProof::LeadingColumns(leading.len(), RowEncoder::try_new(schema, &leading)?)
         } else {
             KeyProof::WholeOrder
         };
         Ok(Self {
             contract: contract.clone(),
-            order: RowEncoder::try_new(schema, &order)?,
+            order: Arc::new(RowEncoder::try_new(schema, &order)?),
+            columns: order
+                .iter()
+                .map(|key| OrderColumn::try_new(schema, key))
+                .collect::<Result<_, _>>()?,
             proof,
             last: None,
             rows: 0,
@@ -84,61 +100,78 @@ impl OrderCheck {
         self.last = None;
     }
 
-    /// Encodes the sort keys of the next rows.
+    /// Checks the next rows, and gives back their sort keys.
     ///
     /// **Errors**: [`Error::OutOfOrder`], [`Error::DuplicateKey`].
-    pub(crate) fn keys(&mut self, batch: &RecordBatch) -> Result<Arc<Rows>, Error> {
-        let order = self.order.encode(batch)?;
-        let key = match &self.proof {
-            KeyProof::LeadingColumns(columns) => Some(columns.encode(batch)?),
-            KeyProof::None | KeyProof::WholeOrder => None,
+    pub(crate) fn keys(&mut self, batch: &RecordBatch) -> Result<SortKeys, Error> {
+        let keys = SortKeys::new(&self.order, self.order.columns(batch));
+        let Some(end) = batch.num_rows().checked_sub(1) else {
+            return Ok(keys);
         };
-        self.check(&order, key.as_ref())?;
-        if let Some(end) = order.num_rows().checked_sub(1) {
-            self.last = Some(LastRow {
-                order: order.row(end).owned(),
-                key: key.map(|key| key.row(end).owned()),
-            });
-        }
+        self.check_first(batch, &keys)?;
+        self.check_others(batch)?;
+        self.last = Some(LastRow {
+            order: keys.get(end)?,
+            key: self.proven_key(batch, end)?,
+        });
         self.rows += batch.num_rows() as u64;
-        Ok(Arc::new(order))
+        Ok(keys)
     }
 
-    fn check(&self, order: &Rows, key: Option<&Rows>) -> Result<(), Error> {
-        if order.num_rows() == 0 {
+    /// The key of one row, where it is proven by itself.
+    fn proven_key(&self, batch: &RecordBatch, at: usize) -> Result<Option<OwnedRow>, Error> {
+        Ok(match &self.proof {
+            KeyProof::LeadingColumns(_, key) => Some(key.encode_row(&key.columns(batch), at)?),
+            KeyProof::None | KeyProof::WholeOrder => None,
+        })
+    }
+
+    /// Compares the first row with the last one of the batch before.
+    fn check_first(&self, batch: &RecordBatch, keys: &SortKeys) -> Result<(), Error> {
+        let Some(last) = &self.last else {
             return Ok(());
-        }
-        if let Some(last) = &self.last {
-            let same_key = || match (&last.key, key) {
-                (Some(last), Some(key)) => last.row() == key.row(0),
-                _ => false,
-            };
-            self.compare(last.order.row().cmp(&order.row(0)), same_key, 0)?;
-        }
-        for at in 1..order.num_rows() {
-            let same_key = || key.is_some_and(|key| key.row(at - 1) == key.row(at));
-            self.compare(order.row(at - 1).cmp(&order.row(at)), same_key, at)?;
-        }
-        Ok(())
-    }
-
-    /// Judges the row at `at` by how the one before compares with it.
-    fn compare(
-        &self,
-        order: Ordering,
-        same_key: impl FnOnce() -> bool,
-        at: usize,
-    ) -> Result<(), Error> {
-        let is_duplicate = match (order, &self.proof) {
-            (Ordering::Greater, _) => return Err(self.out_of_order(at)),
+        };
+        let is_duplicate = match (last.order.cmp(&keys.get(0)?), &self.proof) {
+            (Ordering::Greater, _) => return Err(self.out_of_order(0)),
             (_, KeyProof::None) | (Ordering::Less, KeyProof::WholeOrder) => false,
             (Ordering::Equal, _) => true,
-            (Ordering::Less, KeyProof::LeadingColumns(_)) => same_key(),
+            (Ordering::Less, KeyProof::LeadingColumns(..)) => {
+                last.key == self.proven_key(batch, 0)?
+            }
         };
         if is_duplicate {
-            return Err(self.duplicate_key(at));
+            return Err(self.duplicate_key(0));
         }
         Ok(())
+    }
+
+    /// Compares every other row with the one before, and refuses the first that does not follow it.
+    fn check_others(&self, batch: &RecordBatch) -> Result<(), Error> {
+        let key_columns = match self.proof {
+            KeyProof::None => None,
+            KeyProof::WholeOrder => Some(self.columns.len()),
+            KeyProof::LeadingColumns(columns, _) => Some(columns),
+        };
+        let mut neighbours = Neighbours::new(batch.num_rows());
+        let mut duplicate = None;
+        for compared in 0..=self.columns.len() {
+            if key_columns == Some(compared) {
+                duplicate = neighbours.equal.first().copied();
+            }
+            if let Some(column) = self.columns.get(compared)
+                && !neighbours.equal.is_empty()
+            {
+                column.compare(batch, &mut neighbours)?;
+            }
+        }
+        match (neighbours.falling, duplicate) {
+            (Some(falling), None) => Err(self.out_of_order(falling)),
+            (Some(falling), Some(duplicate)) if falling <= duplicate => {
+                Err(self.out_of_order(falling))
+            }
+            (_, Some(duplicate)) => Err(self.duplicate_key(duplicate)),
+            (None, None) => Ok(()),
+        }
     }
 
     fn out_of_order(&self, at: usize) -> Error {
@@ -164,7 +197,156 @@ fn has(order: &[&SortKey], column: &ColumnName) -> bool {
     order.iter().any(|sort| sort.column == *column)
 }
 
-/// Encodes some columns of every row. Without columns, all rows are equal.
+/// The rows of a batch that agree with the one before in all columns that were compared.
+struct Neighbours {
+    equal: Vec<usize>,
+    /// The first row that comes before its predecessor.
+    falling: Option<usize>,
+}
+
+impl Neighbours {
+    fn new(rows: usize) -> Self {
+        Self {
+            equal: (1..rows).collect(),
+            falling: None,
+        }
+    }
+
+    /// Compares them in one more column.
+    fn compare(&mut self, compare: impl Fn(usize, usize) -> Ordering) {
+        let falling = &mut self.falling;
+        self.equal.retain(|at| match compare(at - 1, *at) {
+            Ordering::Less => false,
+            Ordering::Equal => true,
+            Ordering::Greater => {
+                *falling = Some(falling.map_or(*at, |first| first.min(*at)));
+                false
+            }
+        });
+    }
+}
+
+/// A column of the order.
+struct OrderColumn {
+    index: usize,
+    descending: bool,
+    /// For types that are not compared where they lie.
+    encoder: RowEncoder,
+}
+
+impl OrderColumn {
+    fn try_new(schema: &Schema, key: &SortKey) -> Result<Self, Error> {
+        Ok(Self {
+            index: schema.index_of(key.column.as_str())?,
+            descending: key.descending,
+            encoder: RowEncoder::try_new(schema, &[key])?,
+        })
+    }
+
+    /// Compares neighbours as the row encoding does.
+    fn compare(&self, batch: &RecordBatch, neighbours: &mut Neighbours) -> Result<(), Error> {
+        let column = batch.column(self.index).as_ref();
+        match column.data_type() {
+            DataType::Int8 => self.primitives::<Int8Type>(column.as_primitive(), neighbours),
+            DataType::Int16 => self.primitives::<Int16Type>(column.as_primitive(), neighbours),
+            DataType::Int32 => self.primitives::<Int32Type>(column.as_primitive(), neighbours),
+            DataType::Int64 => self.primitives::<Int64Type>(column.as_primitive(), neighbours),
+            DataType::Date32 => self.primitives::<Date32Type>(column.as_primitive(), neighbours),
+            DataType::Decimal128(..) => {
+                self.primitives::<Decimal128Type>(column.as_primitive(), neighbours);
+            }
+            DataType::Timestamp(..) => {
+                self.primitives::<TimestampMicrosecondType>(column.as_primitive(), neighbours);
+            }
+            DataType::Utf8 => self.bytes(column.as_string::<i32>(), neighbours),
+            DataType::Binary => self.bytes(column.as_binary::<i32>(), neighbours),
+            _ => {
+                let rows = self.encoder.encode(&self.encoder.columns(batch))?;
+                neighbours.compare(|a, b| rows.row(a).cmp(&rows.row(b)));
+            }
+        }
+        Ok(())
+    }
+
+    fn primitives<T: ArrowPrimitiveType>(
+        &self,
+        column: &PrimitiveArray<T>,
+        neighbours: &mut Neighbours,
+    ) {
+        let compare = |a, b| column.value(a).compare(column.value(b));
+        self.values(column, compare, neighbours);
+    }
+
+    fn bytes<T: ByteArrayType>(&self, column: &GenericByteArray<T>, neighbours: &mut Neighbours) {
+        let value = |at| -> &[u8] { column.value(at).as_ref() };
+        self.values(column, |a, b| value(a).cmp(value(b)), neighbours);
+    }
+
+    /// Compares values, and nulls before them.
+    fn values(
+        &self,
+        column: &dyn Array,
+        compare: impl Fn(usize, usize) -> Ordering,
+        neighbours: &mut Neighbours,
+    ) {
+        let descending = self.descending;
+        let compare = |a, b| {
+            if descending {
+                compare(b, a)
+            } else {
+                compare(a, b)
+            }
+        };
+        match column.nulls() {
+            None => neighbours.compare(compare),
+            Some(nulls) => {
+                neighbours.compare(|a, b| match (nulls.is_valid(a), nulls.is_valid(b)) {
+                    (true, true) => compare(a, b),
+                    (a, b) => a.cmp(&b),
+                });
+            }
+        }
+    }
+}
+
+/// The sort keys of a batch, encoded when they are asked for.
+#[derive(Clone)]
+pub(crate) struct SortKeys {
+    encoder: Arc<RowEncoder>,
+    columns: Vec<ArrayRef>,
+}
+
+impl SortKeys {
+    /// The keys of rows, of which these are the columns that the encoder encodes.
+    pub(crate) fn new(encoder: &Arc<RowEncoder>, columns: Vec<ArrayRef>) -> Self {
+        Self {
+            encoder: Arc::clone(encoder),
+            columns,
+        }
+    }
+
+    /// The keys of all rows.
+    pub(crate) fn all(&self) -> Result<Rows, ArrowError> {
+        self.encoder.encode(&self.columns)
+    }
+
+    /// The key of one row.
+    pub(crate) fn get(&self, at: usize) -> Result<OwnedRow, ArrowError> {
+        self.encoder.encode_row(&self.columns, at)
+    }
+
+    /// The keys of some rows.
+    pub(crate) fn slice(&self, from: usize, rows: usize) -> Self {
+        let slice = |column: &ArrayRef| column.slice(from, rows);
+        Self {
+            encoder: Arc::clone(&self.encoder),
+            columns: self.columns.iter().map(slice).collect(),
+        }
+    }
+}
+
+/// Encodes some columns of rows. Without columns, all rows are equal.
+#[derive(Debug)]
 pub(crate) struct RowEncoder {
     converter: RowConverter,
     columns: Vec<usize>,
@@ -225,23 +407,43 @@ impl RowEncoder {
         })
     }
 
-    pub(crate) fn encode(&self, batch: &RecordBatch) -> Result<Rows, Error> {
-        let columns: Vec<ArrayRef> = if self.columns.is_empty() {
-            vec![new_null_array(&DataType::Null, batch.num_rows())]
-        } else {
-            let column = |index: &usize| Arc::clone(batch.column(*index));
-            self.columns.iter().map(column).collect()
-        };
-        Ok(self.converter.convert_columns(&columns)?)
+    /// Encodes one column of this type.
+    pub(crate) fn of_column(data_type: DataType) -> Result<Self, Error> {
+        Ok(Self {
+            converter: RowConverter::new(vec![SortField::new(data_type)])?,
+            columns: vec![0],
+        })
+    }
+
+    /// The columns that it encodes.
+    pub(crate) fn columns(&self, batch: &RecordBatch) -> Vec<ArrayRef> {
+        if self.columns.is_empty() {
+            return vec![new_null_array(&DataType::Null, batch.num_rows())];
+        }
+        let column = |index: &usize| Arc::clone(batch.column(*index));
+        self.columns.iter().map(column).collect()
+    }
+
+    pub(crate) fn encode(&self, columns: &[ArrayRef]) -> Result<Rows, ArrowError> {
+        self.converter.convert_columns(columns)
+    }
+
+    fn encode_row(&self, columns: &[ArrayRef], at: usize) -> Result<OwnedRow, ArrowError> {
+        let columns: Vec<ArrayRef> = columns.iter().map(|column| column.slice(at, 1)).collect();
+        Ok(self.encode(&columns)?.row(0).owned())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::{Int64Array, StringArray};
+    use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray};
     use ossature_schema_spec::{ColumnSpec, ColumnType};
+    use proptest::prelude::*;
 
     use super::*;
+
+    /// `id`, `name`, `flag` and `weight`.
+    type JudgedRow = (Option<i64>, Option<String>, Option<bool>, f64);
 
     /// Pushes rows of `id`, `name` and `size` as one batch, and as one batch each; both must be judged alike.
     #[track_caller]
@@ -316,6 +518,60 @@ mod tests {
             Some(("duplicate_key", 1)),
         );
         check(&["size"], &["id", "name"], &equal, None);
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_compared_as_their_encoded_keys_are(
+            rows in proptest::collection::vec(
+                (
+                    proptest::option::of(0..2_i64),
+                    proptest::option::of("[ab]{0,2}"),
+                    proptest::option::of(any::<bool>()),
+                    prop::sample::select(vec![-f64::NAN, -0.0, 0.0, f64::NAN]),
+                ),
+                1..8,
+            ),
+            sorted in any::<bool>(),
+        ) {
+            let contract = DatasetSpec::builder("cpg.things", "")
+                .column(ColumnSpec::nullable("id", ColumnType::Int64).unwrap())
+                .column(ColumnSpec::nullable("name", ColumnType::Utf8).unwrap())
+                .column(ColumnSpec::nullable("flag", ColumnType::Boolean).unwrap())
+                .column(ColumnSpec::nullable("weight", ColumnType::Float64).unwrap())
+                .order_by(["flag", "id"])
+                .then_descending("name")
+                .then_descending("weight")
+                .build()
+                .unwrap();
+            let batch = |rows: &[JudgedRow]| {
+                let columns: Vec<ArrayRef> = vec![
+                    Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>()),
+                    Arc::new(rows.iter().map(|row| row.1.clone()).collect::<StringArray>()),
+                    Arc::new(rows.iter().map(|row| row.2).collect::<BooleanArray>()),
+                    Arc::new(rows.iter().map(|row| Some(row.3)).collect::<Float64Array>()),
+                ];
+                RecordBatch::try_new(contract.arrow_schema(), columns).unwrap()
+            };
+            let encoder = OrderCheck::try_new(&contract, &contract.arrow_schema()).unwrap().order;
+            let encoded = |batch: &RecordBatch| encoder.encode(&encoder.columns(batch)).unwrap();
+            let mut rows = rows;
+            if sorted {
+                let keys = encoded(&batch(&rows));
+                let mut places: Vec<usize> = (0..rows.len()).collect();
+                places.sort_by_key(|at| keys.row(*at));
+                rows = places.into_iter().map(|at| rows[at].clone()).collect();
+            }
+            let batch = batch(&rows);
+            let keys = encoded(&batch);
+            let want = (1..rows.len()).find(|at| keys.row(at - 1) > keys.row(*at));
+            let found = match OrderCheck::try_new(&contract, &batch.schema()).unwrap().keys(&batch).err() {
+                Some(Error::OutOfOrder { row, .. }) => usize::try_from(row).ok(),
+                Some(other) => panic!("{other}"),
+                None => None,
+            };
+            prop_assert_eq!(found, want);
+        }
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Weave {
         number: u64,
     ) -> Result<(), Error> {
         match &self.rule {
-            Rule::OtherKeys(key) => self.new_keys = Some(key.encode(rows)?),
+            Rule::OtherKeys(key) => self.new_keys = Some(key.encode(&key.columns(rows))?),
             Rule::Outside(ranges) => {
                 let mut ranges = ranges.iter().peekable();
                 for (at, key) in keys.iter().enumerate() {
@@ -173,8 +173,8 @@ impl Weave {
 
     fn flush(&mut self, cutter: &mut RadixCutter) -> Result<(), Error> {
         if let Some(rows) = self.gather.take()? {
-            let (rows, keys) = self.stored.keyed(self.stored.conform(&rows)?)?;
-            cutter.push(&rows, &keys);
+            let rows = self.stored.conform(&rows)?;
+            cutter.push(&rows, self.stored.sort_keys(&rows))?;
         }
         Ok(())
     }
@@ -391,7 +391,7 @@ impl OldRows {
 
     async fn enter(&mut self, file: &LiveFile, stored: &StoredRows) -> Result<(), Error> {
         for batch in stored.read(file).await? {
-            self.inside.push(batch);
+            self.inside.push(stored.keyed(batch)?);
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use ossature_registry::{AlignmentPlan, GuardedScan, OpenTable, SessionSpec};
 use ossature_schema_spec::{DatasetSpec, Fingerprint, SortKey};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
-use crate::order::RowEncoder;
+use crate::order::{RowEncoder, SortKeys};
 use crate::partition::{PartitionValues, respell};
 use crate::plan::{is_comparable, is_total};
 use crate::{Error, WRITER_VERSION};
@@ -250,7 +250,7 @@ pub(crate) struct StoredRows {
     open: OpenTable,
     store: Arc<DynObjectStore>,
     schema: SchemaRef,
-    keys: RowEncoder,
+    keys: Arc<RowEncoder>,
     session: SessionSpec,
 }
 
@@ -270,13 +270,13 @@ impl StoredRows {
             open: open.clone(),
             store: open.table().object_store(),
             schema: Arc::clone(schema),
-            keys: RowEncoder::of_order(contract, schema)?,
+            keys: Arc::new(RowEncoder::of_order(contract, schema)?),
             session,
         })
     }
 
     /// All rows of a file of our writer, in their order. Such a file is small: the policy says how many rows it holds.
-    pub(crate) async fn read(&self, file: &LiveFile) -> Result<Vec<KeyedBatch>, Error> {
+    pub(crate) async fn read(&self, file: &LiveFile) -> Result<Vec<RecordBatch>, Error> {
         let path = Path::parse(&file.path).unwrap_or_else(|_| Path::from(file.path.as_str()));
         let fetch = async { self.store.get(&path).await?.bytes().await };
         let bytes = fetch.await.map_err(|source| Error::Store {
@@ -288,9 +288,7 @@ impl StoredRows {
         let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)
             .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
             .map_err(failed)?;
-        reader
-            .map(|batch| self.keyed(self.conform(&batch?)?))
-            .collect()
+        reader.map(|batch| self.conform(&batch?)).collect()
     }
 
     /// The rows of other files, sorted; the sort spills when they are many.
@@ -349,8 +347,13 @@ impl StoredRows {
         )?)
     }
 
+    /// Their keys, to be encoded when they are asked for.
+    pub(crate) fn sort_keys(&self, batch: &RecordBatch) -> SortKeys {
+        SortKeys::new(&self.keys, self.keys.columns(batch))
+    }
+
     pub(crate) fn keyed(&self, batch: RecordBatch) -> Result<KeyedBatch, Error> {
-        let keys = Arc::new(self.keys.encode(&batch)?);
+        let keys = Arc::new(self.sort_keys(&batch).all()?);
         Ok((batch, keys))
     }
 }

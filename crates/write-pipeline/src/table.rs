@@ -124,7 +124,10 @@ async fn open_newest(location: &TableLocation) -> Result<OpenTable, ossature_reg
     loop {
         left -= 1;
         match open_table(location, None).await {
-            Err(ossature_registry::Error::Delta { .. }) if left > 0 => {}
+            Err(
+                ossature_registry::Error::Delta { .. }
+                | ossature_registry::Error::InvalidLog { .. },
+            ) if left > 0 => {}
             opened => return opened,
         }
     }

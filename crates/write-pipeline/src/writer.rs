@@ -303,15 +303,18 @@ impl TableWriter {
             };
             let before = self.rows;
             self.rows += rows.num_rows() as u64;
+            let mut woven = None;
             if let Some(weave) = &mut self.weave {
-                weave.begin_rows(self.request.contract.name(), &rows, &keys, before)?;
+                let all = Arc::new(keys.all()?);
+                weave.begin_rows(self.request.contract.name(), &rows, &all, before)?;
+                woven = Some(all);
             }
             let mut from = 0;
             while from < rows.num_rows() {
-                from = if let Some(weave) = &mut self.weave {
-                    Box::pin(weave.advance(&rows, &keys, from, &mut self.cutter)).await?
+                from = if let (Some(weave), Some(keys)) = (&mut self.weave, &woven) {
+                    Box::pin(weave.advance(&rows, keys, from, &mut self.cutter)).await?
                 } else {
-                    self.cutter.push(&rows, &keys);
+                    self.cutter.push(&rows, keys.clone())?;
                     rows.num_rows()
                 };
                 self.cut().await?;
@@ -370,11 +373,16 @@ impl TableWriter {
     async fn cut(&mut self) -> Result<(), Error> {
         loop {
             let mut leaves = Vec::new();
-            let unread = self.cutter.cut(&mut leaves);
+            let unread = self.cutter.cut(&mut leaves)?;
             self.encode(leaves).await?;
             match (unread, self.weave.as_ref().map(Weave::stored)) {
                 (Some(file), Some(stored)) => {
-                    self.cutter.supply(&file, stored.read(&file).await?);
+                    let rows = stored.read(&file).await?.into_iter();
+                    let rows = rows.map(|batch| {
+                        let keys = stored.sort_keys(&batch);
+                        (batch, keys)
+                    });
+                    self.cutter.supply(&file, rows.collect())?;
                 }
                 _ => return Ok(()),
             }

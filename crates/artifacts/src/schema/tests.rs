@@ -100,7 +100,8 @@ fn a_list_is_not_read_as_fields() {
         .unwrap();
     let envelope = (contract.example)().unwrap().to_json().unwrap();
     let mut value: Value = serde_json::from_str(&envelope).unwrap();
-    value["payload"]["layout"]["columns"][0] = json!(["text"]);
+    let leaves = &mut value["payload"]["policy"]["layout"]["value"]["leaves"];
+    leaves[0] = json!([["node_id"], "PLAIN", "opaque", "none", "opaque"]);
     assert!((contract.reseal)(&Envelope::from_value(value)).is_err());
 }
 

@@ -1,0 +1,284 @@
+//! What is done to a table between writes, as its policy says: compaction, checkpoints, vacuum. No row is changed.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use chrono::TimeDelta;
+use deltalake_core::checkpoints::create_checkpoint;
+use deltalake_core::operations::vacuum::VacuumMode;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ObjectStore as _, ObjectStoreExt as _};
+use ossature_delta_policy::{Compaction, Retention, Vacuum};
+use ossature_registry::{OpenTable, open_table};
+use ossature_schema_spec::{DatasetName, Version};
+use serde_json::Value;
+
+use crate::{EncodePool, Error, TableWriter, WriteFailure, WriteMode, WriteRequest};
+
+/// One kind of upkeep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Upkeep {
+    /// Rows go into the files that an overwrite would have put them into.
+    Compaction,
+    /// The state of the table is written down at one version, so that fewer commits are read to open it.
+    Checkpoint,
+    /// Files that no kept version uses are deleted.
+    Vacuum,
+}
+
+impl Upkeep {
+    /// The name in artifacts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Compaction => "compaction",
+            Self::Checkpoint => "checkpoint",
+            Self::Vacuum => "vacuum",
+        }
+    }
+}
+
+impl fmt::Display for Upkeep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What was done to a table, or why it was not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MaintenanceFact {
+    /// The dataset.
+    pub dataset: DatasetName,
+    /// The table's folder, without secrets.
+    pub location: String,
+    /// What kind of upkeep it is.
+    pub upkeep: Upkeep,
+    /// Whether anything was done.
+    pub is_done: bool,
+    /// Why it was done, or was not: what the policy says and what was found.
+    pub reason: String,
+    /// The version before.
+    pub version_before: Version,
+    /// The version after.
+    pub version: Version,
+    /// Files that were added to the table.
+    pub files_added: usize,
+    /// Files that were removed from the table. Earlier versions still have them.
+    pub files_removed: usize,
+    /// Files that were deleted, or would have been: their paths below the folder.
+    pub deleted: Vec<String>,
+}
+
+/// How a table is kept up.
+#[derive(Debug, Clone)]
+pub struct MaintenanceRequest {
+    /// The table, its contract and its policy. The mode says nothing here.
+    pub write: WriteRequest,
+    /// Versions that somebody may still read, whatever their age. No file of theirs is deleted.
+    pub pinned: BTreeSet<Version>,
+    /// Only tells what would be done.
+    pub is_dry_run: bool,
+}
+
+/// Keeps a table up: compaction, then a checkpoint, then vacuum, each if the policy wants it now.
+///
+/// A vacuum deletes files and commits nothing, so that what the last commit claims stays true. Only files are deleted that
+/// no version within the retention and no pinned version has; those that failed writes left behind are among them.
+///
+/// **Errors**: those of a write, and [`Error::Delta`] and [`Error::Store`] of the checkpoint and the vacuum. What was done
+/// before stays done.
+pub async fn maintain(
+    request: &MaintenanceRequest,
+    pool: &EncodePool,
+) -> Result<Vec<MaintenanceFact>, Box<WriteFailure>> {
+    let failed = |error| {
+        let WriteRequest {
+            contract, location, ..
+        } = &request.write;
+        let dataset = contract.name().clone();
+        Box::new(WriteFailure::before(dataset, location.to_string(), error))
+    };
+    let open = || async {
+        open_table(&request.write.location, None)
+            .await
+            .map_err(Error::from)
+    };
+    let compacted = compact(request, &open().await.map_err(failed)?, pool).await?;
+    let table = open().await.map_err(failed)?;
+    let checkpointed = checkpoint(request, &table).await.map_err(failed)?;
+    let vacuumed = vacuum(request, &table).await.map_err(failed)?;
+    Ok(vec![compacted, checkpointed, vacuumed])
+}
+
+fn fact(
+    request: &MaintenanceRequest,
+    open: &OpenTable,
+    upkeep: Upkeep,
+    is_done: bool,
+    reason: String,
+) -> MaintenanceFact {
+    MaintenanceFact {
+        dataset: request.write.contract.name().clone(),
+        location: request.write.location.to_string(),
+        upkeep,
+        is_done,
+        reason,
+        version_before: open.version(),
+        version: open.version(),
+        files_added: 0,
+        files_removed: 0,
+        deleted: Vec::new(),
+    }
+}
+
+async fn compact(
+    request: &MaintenanceRequest,
+    open: &OpenTable,
+    pool: &EncodePool,
+) -> Result<MaintenanceFact, Box<WriteFailure>> {
+    let policy = &request.write.policy;
+    let fact = |is_done, reason| fact(request, open, Upkeep::Compaction, is_done, reason);
+    let Compaction::Auto { small_files_max } = policy.compaction.value else {
+        return Ok(fact(false, "the policy has it off".to_owned()));
+    };
+    if !policy.cluster_by.value.is_empty() {
+        let reason = "the table is clustered, and a plan has to write it anew";
+        return Ok(fact(false, reason.to_owned()));
+    }
+    let half = policy.rows_per_file_max.value.get() / 2;
+    let (mut small, mut all) = (0_u64, 0_u64);
+    if let Ok(snapshot) = open.table().snapshot() {
+        for file in snapshot.log_data().iter() {
+            let rows = file.num_records().and_then(|rows| u64::try_from(rows).ok());
+            small += u64::from(rows.is_none_or(|rows| rows < half));
+            all += 1;
+        }
+    }
+    let found =
+        format!("{small} of {all} files hold fewer than {half} rows, {small_files_max} may");
+    if small <= u64::from(small_files_max) {
+        return Ok(fact(false, found));
+    }
+    if request.is_dry_run {
+        return Ok(fact(true, found));
+    }
+    let mut write = request.write.clone();
+    write.mode = WriteMode::Compact;
+    write.provenance.transaction = None;
+    let writer = TableWriter::open_or_fail(write, pool.clone()).await?;
+    let outcome = Box::pin(writer.finish()).await?;
+    Ok(MaintenanceFact {
+        version: outcome.version,
+        files_added: outcome.files_added,
+        files_removed: outcome.files_removed,
+        ..fact(outcome.version != open.version(), found)
+    })
+}
+
+async fn checkpoint(
+    request: &MaintenanceRequest,
+    open: &OpenTable,
+) -> Result<MaintenanceFact, Error> {
+    let interval = u64::from(request.write.policy.checkpoint_commits_interval.value.get());
+    let last = last_checkpoint(open).await?;
+    let commits = match last {
+        Some(last) => open.version().number().saturating_sub(last),
+        None => open.version().number() + 1,
+    };
+    let reason = format!("{commits} commits since the last one, {interval} may be");
+    let is_due = commits >= interval;
+    if is_due && !request.is_dry_run {
+        create_checkpoint(open.table(), None)
+            .await
+            .map_err(Error::delta("writing a checkpoint"))?;
+    }
+    Ok(fact(request, open, Upkeep::Checkpoint, is_due, reason))
+}
+
+/// The version of the newest checkpoint, as the log's own hint tells it.
+async fn last_checkpoint(open: &OpenTable) -> Result<Option<u64>, Error> {
+    let path = Path::from("_delta_log/_last_checkpoint");
+    let store = open.table().object_store();
+    let read = async { store.get(&path).await?.bytes().await };
+    match read.await {
+        Ok(bytes) => {
+            let hint: Option<Value> = serde_json::from_slice(&bytes).ok();
+            Ok(hint.and_then(|hint| hint.get("version")?.as_u64()))
+        }
+        Err(object_store::Error::NotFound { .. }) => Ok(None),
+        Err(source) => Err(Error::Store {
+            file: path.to_string(),
+            source: Box::new(source),
+        }),
+    }
+}
+
+async fn vacuum(request: &MaintenanceRequest, open: &OpenTable) -> Result<MaintenanceFact, Error> {
+    let fact = |is_done, reason| fact(request, open, Upkeep::Vacuum, is_done, reason);
+    let Vacuum::After(retention) = request.write.policy.vacuum.value else {
+        return Ok(fact(false, "the policy has it off".to_owned()));
+    };
+    let deleted = unused_files(request, open, retention).await?;
+    let days = retention.days();
+    let pinned = request.pinned.len();
+    let reason = format!(
+        "{} files are used by no version of the last {days} days and by none of {pinned} pinned ones",
+        deleted.len()
+    );
+    if !request.is_dry_run {
+        delete(open, &deleted).await?;
+    }
+    Ok(MaintenanceFact {
+        deleted: deleted.clone(),
+        ..fact(!deleted.is_empty(), reason)
+    })
+}
+
+/// The files that nothing needs. The runtime finds them; deleting them itself, it would commit twice, and nobody could
+/// believe any more what our commit below claims.
+async fn unused_files(
+    request: &MaintenanceRequest,
+    open: &OpenTable,
+    retention: Retention,
+) -> Result<Vec<String>, Error> {
+    let newest = open.version().number();
+    let mut kept: BTreeSet<u64> = request.pinned.iter().map(|it| it.number()).collect();
+    kept.retain(|version| *version < newest);
+    kept.insert(newest);
+    let kept: Vec<u64> = kept.into_iter().collect();
+    let (_, found) = open
+        .table()
+        .clone()
+        .vacuum()
+        .with_retention_period(TimeDelta::days(i64::from(retention.days())))
+        // The table property protects files from other engines; here the pinned versions are known.
+        .with_enforce_retention_duration(false)
+        .with_keep_versions(&kept)
+        .with_mode(VacuumMode::Full)
+        .with_dry_run(true)
+        .await
+        .map_err(Error::delta("looking for files that nothing needs"))?;
+    let mut files = found.files_deleted;
+    files.sort();
+    Ok(files)
+}
+
+async fn delete(open: &OpenTable, files: &[String]) -> Result<(), Error> {
+    let paths = files
+        .iter()
+        .map(|file| Ok(Path::parse(file).unwrap_or_else(|_| Path::from(file.as_str()))));
+    let paths = stream::iter(paths.collect::<Vec<_>>()).boxed();
+    let deleted = open.table().object_store().delete_stream(paths);
+    let gone = deleted.filter_map(|deleted| async {
+        match deleted {
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => None,
+            Err(source) => Some(Err::<(), Error>(Error::Store {
+                file: "a file that nothing needs".to_owned(),
+                source: Box::new(source),
+            })),
+        }
+    });
+    gone.try_collect::<Vec<()>>().await.map(drop)
+}

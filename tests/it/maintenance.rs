@@ -1,0 +1,170 @@
+//! Upkeep of tables: what it does, what it leaves alone, and what stays true afterwards.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use ossature_delta_policy::{Compaction, PolicyOverrides, Retention, TablePolicy, Vacuum, resolve};
+use ossature_registry::{open_dataset, open_table};
+use ossature_schema_spec::Version;
+use ossature_tests::{Failure, TemporaryLake, files_below, request, rows, things, write};
+use ossature_write_pipeline::{
+    EncodePool, MaintenanceFact, MaintenanceRequest, Upkeep, WriteMode, maintain,
+};
+
+async fn kept_up(
+    lake: &TemporaryLake,
+    policy: &TablePolicy,
+    pinned: &[u64],
+    is_dry_run: bool,
+) -> Result<Vec<MaintenanceFact>, Failure> {
+    let contract = things("cpg.things")?;
+    let nothing = PolicyOverrides::none();
+    let mut write = request(&lake.lake, &contract, 100, WriteMode::Overwrite)?;
+    let policy = policy.clone().rows_per_file_max(100.try_into()?);
+    write.policy = resolve(&nothing, &nothing, &contract, &policy, &[])?;
+    let asked = MaintenanceRequest {
+        write,
+        pinned: pinned
+            .iter()
+            .map(|version| Version::new(*version))
+            .collect(),
+        is_dry_run,
+    };
+    Ok(maintain(&asked, &EncodePool::new(NonZeroUsize::MIN)).await?)
+}
+
+fn of(facts: &[MaintenanceFact], upkeep: Upkeep) -> Result<&MaintenanceFact, Failure> {
+    let found = facts.iter().find(|fact| fact.upkeep == upkeep);
+    found.ok_or_else(|| format!("no fact of a {upkeep}").into())
+}
+
+/// Makes every file look as if it had been written long ago, tombstones included.
+fn age(folder: &Path) -> Result<(), Failure> {
+    // In the year 2020.
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_hours(438_288);
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_file() {
+            std::fs::File::options()
+                .write(true)
+                .open(&path)?
+                .set_modified(long_ago)?;
+        }
+    }
+    let log = folder.join("_delta_log");
+    for entry in std::fs::read_dir(&log)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|it| it == "json") {
+            let text = std::fs::read_to_string(&path)?;
+            let aged = text.lines().map(|line| {
+                let mut action: serde_json::Value = serde_json::from_str(line)?;
+                if action["remove"].is_object() {
+                    action["remove"]["deletionTimestamp"] = 1_600_000_000_000_u64.into();
+                }
+                Ok(action.to_string() + "\n")
+            });
+            std::fs::write(&path, aged.collect::<Result<String, serde_json::Error>>()?)?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn small_files_are_put_together_and_claims_stand() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    let location = lake.location("cpg.things")?;
+    for at in (0..12).rev() {
+        let append = request(&lake.lake, &contract, 100, WriteMode::Append)?;
+        write(append, 1, [rows(at * 10..at * 10 + 10)?]).await?;
+    }
+    let policy = TablePolicy::default().compaction(Compaction::Auto { small_files_max: 3 });
+    let planned = kept_up(&lake, &policy, &[], true).await?;
+    assert!(of(&planned, Upkeep::Compaction)?.is_done);
+    assert_eq!(open_table(&location, None).await?.version().number(), 12);
+    let facts = kept_up(&lake, &policy, &[], false).await?;
+    let compacted = of(&facts, Upkeep::Compaction)?;
+    assert_eq!((compacted.files_added, compacted.files_removed), (2, 12));
+    let dataset = open_dataset(&contract, &location, None).await?;
+    assert_eq!(dataset.facts().rows, Some(120));
+    assert_eq!(dataset.facts().order, contract.order());
+    let again = kept_up(&lake, &policy, &[], false).await?;
+    assert!(!of(&again, Upkeep::Compaction)?.is_done);
+    let off = TablePolicy::default().compaction(Compaction::Off);
+    assert!(!of(&kept_up(&lake, &off, &[], false).await?, Upkeep::Compaction)?.is_done);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_vacuum_keeps_what_is_pinned_and_commits_nothing() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    let location = lake.location("cpg.things")?;
+    let folder = location.to_string();
+    let folder = Path::new(&folder);
+    for ids in [0..300, 50..350, 100..400, 150..450] {
+        let overwrite = request(&lake.lake, &contract, 100, WriteMode::Overwrite)?;
+        write(overwrite, 1, [rows(ids)?]).await?;
+    }
+    std::fs::write(folder.join("part-left-behind.parquet"), b"nobody knows it")?;
+    let policy = TablePolicy::default().vacuum(Vacuum::After(Retention::try_days(30)?));
+    // Everything is younger than that.
+    let young = kept_up(&lake, &policy, &[], false).await?;
+    assert_eq!(of(&young, Upkeep::Vacuum)?.deleted.len(), 0);
+    age(folder)?;
+    let paths = || -> Result<BTreeSet<String>, Failure> {
+        Ok(files_below(folder, folder)?.into_keys().collect())
+    };
+    let before = paths()?;
+    let planned = kept_up(&lake, &policy, &[2], true).await?;
+    assert_eq!(paths()?, before);
+    let facts = kept_up(&lake, &policy, &[2], false).await?;
+    let vacuumed = of(&facts, Upkeep::Vacuum)?;
+    assert_eq!(vacuumed.deleted, of(&planned, Upkeep::Vacuum)?.deleted);
+    let gone: BTreeSet<String> = before.difference(&paths()?).cloned().collect();
+    assert_eq!(gone, vacuumed.deleted.iter().cloned().collect());
+    assert!(gone.contains("part-left-behind.parquet") && gone.len() > 1);
+    // The newest version and the pinned one are whole, the others are not, and the last commit is still ours.
+    let open = open_table(&location, None).await?;
+    assert_eq!((open.version().number(), open.commit().ours), (4, true));
+    for version in [4, 2] {
+        let open = open_table(&location, Some(Version::new(version))).await?;
+        for file in open.table().snapshot()?.log_data().iter() {
+            assert!(
+                folder.join(file.path().as_ref()).is_file(),
+                "{version}: {}",
+                file.path()
+            );
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_written_when_it_is_due() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    let policy = TablePolicy::default();
+    for ids in 0..8 {
+        let append = request(&lake.lake, &contract, 100, WriteMode::Append)?;
+        write(append, 1, [rows(ids * 10..ids * 10 + 10)?]).await?;
+    }
+    let off = policy.clone().compaction(Compaction::Off);
+    let early = kept_up(&lake, &off, &[], false).await?;
+    assert!(!of(&early, Upkeep::Checkpoint)?.is_done);
+    let often = off.checkpoint_commits_interval(3.try_into()?);
+    let due = kept_up(&lake, &often, &[], false).await?;
+    assert!(of(&due, Upkeep::Checkpoint)?.is_done);
+    let log = lake.location("cpg.things")?.to_string() + "_delta_log";
+    let checkpoint = Path::new(&log).join("00000000000000000008.checkpoint.parquet");
+    assert!(checkpoint.is_file());
+    let again = kept_up(&lake, &often, &[], false).await?;
+    assert!(!of(&again, Upkeep::Checkpoint)?.is_done);
+    // Tags outlive the commits that the checkpoint stands for.
+    let small = policy.compaction(Compaction::Auto { small_files_max: 1 });
+    let compacted = kept_up(&lake, &small, &[], false).await?;
+    assert!(of(&compacted, Upkeep::Compaction)?.is_done);
+    Ok(())
+}
