@@ -13,7 +13,9 @@ use arrow_array::{
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use ossature_registry::{COMMIT_KEY_PREFIX, Catalog, SessionSpec, open_dataset, open_table};
 use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec};
-use ossature_tests::{Failure, TemporaryLake, code_of, files_below, request, rows, things, write};
+use ossature_tests::{
+    Failure, TemporaryLake, code_of, files_below, request, rows, things, write, write_foreign,
+};
 use ossature_write_pipeline::{EncodePool, TableWriter, TransactionId, WriteFailure, WriteMode};
 use serde_json::{Value, json};
 
@@ -160,6 +162,50 @@ async fn a_stale_writer_does_not_hide_what_came_between() -> Result<(), Failure>
     // Its file is there, and no version has it.
     assert_eq!(lost.map(|failure| failure.orphans.len()), Some(1));
     assert!(lost.is_some_and(WriteFailure::is_retryable));
+    Ok(())
+}
+
+/// Neither the run nor the rows tell whose commit it is.
+#[tokio::test]
+async fn of_two_appends_of_equal_rows_by_one_run_none_is_taken_for_the_other() -> Result<(), Failure>
+{
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    let request = || request(&lake.lake, &contract, 100, WriteMode::Append);
+    write(request()?, 1, [rows(0..50)?]).await?;
+    let pool = EncodePool::new(NonZeroUsize::MIN);
+    let mut first = TableWriter::open(request()?, pool.clone()).await?;
+    let mut second = TableWriter::open(request()?, pool).await?;
+    for writer in [&mut first, &mut second] {
+        writer.push(&rows(50..60)?).await?;
+    }
+    first.finish().await?;
+    let lost = second.finish().await.err();
+    assert_eq!(
+        lost.as_deref().map(WriteFailure::code),
+        Some("commit_conflict")
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_transaction_below_a_foreign_commit_tells_nothing() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    let numbered = || -> Result<_, Failure> {
+        let mut request = request(&lake.lake, &contract, 100, WriteMode::Append)?;
+        request.provenance.transaction = Some(TransactionId {
+            application: "test/cpg.things".to_owned(),
+            number: 1,
+        });
+        Ok(request)
+    };
+    write(numbered()?, 1, [rows(0..50)?]).await?;
+    let location = lake.location("cpg.things")?;
+    write_foreign(&location, [rows(50..60)?]).await?;
+    let again = write(numbered()?, 1, [rows(0..50)?]).await.err();
+    assert_eq!(again.as_ref().and_then(code_of), Some("transaction_buried"));
+    assert_eq!(open_table(&location, None).await?.version().number(), 2);
     Ok(())
 }
 

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::schema::envelope_schema;
 use crate::{
-    Envelope, Error, Payload, PlanArtifactV1, PolicyArtifactV1, ProtocolReportV1, Rejection,
-    RunManifestV1, ScanArtifactV1, StatsDecisionV1, WriteArtifactV1,
+    Envelope, Error, MaintenanceFactV1, Payload, PlanArtifactV1, PolicyArtifactV1,
+    ProtocolReportV1, Rejection, RunManifestV1, ScanArtifactV1, StatsDecisionV1, WriteArtifactV1,
+    WriteFailureV1,
 };
 
 /// The contract of one kind of payload.
@@ -71,6 +72,10 @@ const fn rejected(
 
 /// The contract of every kind of payload, ordered by name.
 pub const CONTRACTS: &[Contract] = &[
+    Contract::of::<MaintenanceFactV1>(
+        example::maintenance_fact,
+        &[rejected("no_upkeep", &[("/payload/upkeep", None)])],
+    ),
     Contract::of::<PlanArtifactV1>(
         example::plan_artifact,
         &[
@@ -124,5 +129,9 @@ pub const CONTRACTS: &[Contract] = &[
     Contract::of::<WriteArtifactV1>(
         example::write_artifact,
         &[rejected("unknown", &[("/payload/duration_ms", Some("7"))])],
+    ),
+    Contract::of::<WriteFailureV1>(
+        example::write_failure,
+        &[rejected("orphans", &[("/payload/orphans", Some("2"))])],
     ),
 ];

@@ -5,7 +5,8 @@
 //! | which runs were there, and what do readers see? | [`RunLedger`], [`RunRecord`] |
 //! | how does a run begin, complete, fail? | [`RunLedger::begin`], [`RunLedger::complete`], [`RunLedger::fail`] |
 //! | what did a run publish? | [`RunManifestV1`], [`OutputV1`] |
-//! | where do plans, writes and scans go, and how do they come back? | [`RunArtifacts`], [`StoredArtifacts`], [`ArtifactTable`] |
+//! | where do plans, writes, failed writes and scans go, and how do they come back? | [`RunArtifacts`], [`StoredArtifacts`], [`ArtifactTable`] |
+//! | what was done to the tables between runs? | [`MaintenanceRecord`] |
 //! | what identifies an artifact, and what are its bytes? | [`Envelope`], [`artifact_id`], [`canonical_json`], [`canonical_msgpack`] |
 //! | what may a payload look like, and what is wrong with one? | [`CONTRACTS`], [`Rejection`], [`Violation`] |
 //!
@@ -66,6 +67,7 @@ mod contract;
 mod envelope;
 mod error;
 mod ledger;
+mod maintenance_record;
 mod payload;
 mod rejection;
 mod run_artifacts;
@@ -79,13 +81,14 @@ pub use contract::{CONTRACTS, Contract, RejectedExample};
 pub use envelope::{Envelope, Payload, artifact_id};
 pub use error::Error;
 pub use ledger::{RunLedger, RunRecord};
+pub use maintenance_record::MaintenanceRecord;
 pub use payload::{
     BloomFilterV1, CallCoverageV1, CompactionV1, DecidedV1, DigestV1, DroppedV1, EnablementV1,
-    ExecutionProfileV1, ExtractSummaryV1, FailureV1, LayoutV1, LeafLayoutV1, OutputV1, PinV1,
-    PlanArtifactV1, PlanColumnV1, PlanInputV1, PolicyArtifactV1, ProtocolReportV1, ProtocolV1,
-    RequiredProtocolV1, RunCompletion, RunManifestV1, RunOptionsV1, RunStart, RunStatusV1,
-    ScanAlignmentV1, ScanArtifactV1, ScanModeV1, StatsDecisionV1, VacuumV1, WarningV1,
-    WriteArtifactV1,
+    ExecutionProfileV1, ExtractSummaryV1, FailureV1, LayoutV1, LeafLayoutV1, MaintenanceFactV1,
+    OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1, PolicyArtifactV1, ProtocolReportV1,
+    ProtocolV1, RequiredProtocolV1, RunCompletion, RunManifestV1, RunOptionsV1, RunStart,
+    RunStatusV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1, StatsDecisionV1, VacuumV1, WarningV1,
+    WriteArtifactV1, WriteFailureV1,
 };
 pub use rejection::{Rejection, Violation, ViolationCode};
 pub use run_artifacts::RunArtifacts;

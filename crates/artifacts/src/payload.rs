@@ -3,7 +3,9 @@
 //! A twin takes its original apart field by field, so that a new field stops the build until the contract is decided.
 
 mod digest;
+mod failure;
 mod layout;
+mod maintenance;
 mod manifest;
 mod pin;
 mod plan;
@@ -14,7 +16,9 @@ mod write;
 
 pub use digest::DigestV1;
 pub(crate) use digest::{DIGEST_PATTERN, is_digest};
+pub use failure::WriteFailureV1;
 pub use layout::{BloomFilterV1, LayoutV1, LeafLayoutV1};
+pub use maintenance::MaintenanceFactV1;
 pub use manifest::{
     CallCoverageV1, ExecutionProfileV1, ExtractSummaryV1, FailureV1, OutputV1, RunCompletion,
     RunManifestV1, RunOptionsV1, RunStart, RunStatusV1,

@@ -1,4 +1,4 @@
-//! What a run leaves behind besides its tables: plans, writes and scans, stored in one append per table.
+//! What a run leaves behind besides its tables: plans, writes, failed writes and scans, stored in one append per table.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,11 @@ use ossature_schema_spec::{DatasetName, Fingerprint};
 use ossature_write_pipeline::WriteOutcome;
 use serde_json::{Value, json};
 
-use crate::attempts::Attempts;
 use crate::stored::Stored;
 use crate::table::{ArtifactTable, Columns};
-use crate::{Error, PlanArtifactV1, ScanArtifactV1, WriteArtifactV1, canonical_json};
+use crate::{
+    Error, PlanArtifactV1, ScanArtifactV1, WriteArtifactV1, WriteFailureV1, canonical_json,
+};
 
 /// Collects the artifacts of one run, also of one that fails, and stores them at its end.
 ///
@@ -23,6 +24,7 @@ pub struct RunArtifacts {
     plans: BTreeMap<(String, String), PlanRow>,
     writes: BTreeMap<(String, u64), Stored<WriteArtifactV1>>,
     scans: BTreeMap<(String, u64), Stored<ScanArtifactV1>>,
+    failures: BTreeMap<String, Stored<WriteFailureV1>>,
 }
 
 #[derive(Debug, Clone)]
@@ -41,6 +43,7 @@ impl RunArtifacts {
             plans: BTreeMap::new(),
             writes: BTreeMap::new(),
             scans: BTreeMap::new(),
+            failures: BTreeMap::new(),
         }
     }
 
@@ -88,6 +91,17 @@ impl RunArtifacts {
         Ok(artifact_id)
     }
 
+    /// Records a write that failed; gives back the artifact's id.
+    ///
+    /// **Errors**: [`Error::Unencodable`], which no failure causes.
+    pub fn record_failure(&mut self, failure: WriteFailureV1) -> Result<Fingerprint, Error> {
+        let stored = Stored::of(failure)?;
+        let artifact_id = stored.artifact_id;
+        let key = stored.payload.dataset.clone();
+        self.failures.insert(key, stored);
+        Ok(artifact_id)
+    }
+
     /// Stores everything that was recorded and not stored yet: at most one commit per table, none where there is nothing
     /// to store. After an error it may be called again.
     ///
@@ -95,47 +109,28 @@ impl RunArtifacts {
     ///
     /// **Errors**: [`Error::Write`] and [`Error::Registry`].
     pub async fn store(&mut self, lake: &Lake, at_unix_ms: i64) -> Result<(), Error> {
-        use ArtifactTable::{PlanArtifacts, ScanArtifacts, WriteArtifacts};
+        use ArtifactTable::{PlanArtifacts, ScanArtifacts, WriteArtifacts, WriteFailures};
+        let run_id = &self.run_id;
+        let rows = self.failure_rows()?;
+        WriteFailures
+            .append(lake, &rows, run_id, at_unix_ms)
+            .await?;
+        self.failures.clear();
         let rows = self.plan_rows()?;
-        self.append(PlanArtifacts, &rows, lake, at_unix_ms).await?;
+        PlanArtifacts
+            .append(lake, &rows, run_id, at_unix_ms)
+            .await?;
         self.plans.clear();
         let rows = self.write_rows()?;
-        self.append(WriteArtifacts, &rows, lake, at_unix_ms).await?;
+        WriteArtifacts
+            .append(lake, &rows, run_id, at_unix_ms)
+            .await?;
         self.writes.clear();
         let rows = self.scan_rows()?;
-        self.append(ScanArtifacts, &rows, lake, at_unix_ms).await?;
+        ScanArtifacts
+            .append(lake, &rows, run_id, at_unix_ms)
+            .await?;
         self.scans.clear();
-        Ok(())
-    }
-
-    async fn append(
-        &self,
-        table: ArtifactTable,
-        rows: &RecordBatch,
-        lake: &Lake,
-        at_unix_ms: i64,
-    ) -> Result<(), Error> {
-        let mut attempts = Attempts::at_appending();
-        while let Err(error) = self.try_append(table, rows, lake, at_unix_ms).await {
-            if !attempts.allow_append(&error) {
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    async fn try_append(
-        &self,
-        table: ArtifactTable,
-        rows: &RecordBatch,
-        lake: &Lake,
-        at_unix_ms: i64,
-    ) -> Result<(), Error> {
-        if rows.num_rows() > 0 {
-            let mut writer = table.writer(lake, &self.run_id, at_unix_ms).await?;
-            writer.push(rows).await?;
-            Box::pin(writer.finish()).await?;
-        }
         Ok(())
     }
 
@@ -175,6 +170,19 @@ impl RunArtifacts {
             .text("policy_hash", |row| {
                 row.payload.policy.policy_hash.to_string()
             })
+            .payload(|row| *row)
+            .batch()
+    }
+
+    fn failure_rows(&self) -> Result<RecordBatch, Error> {
+        let rows: Vec<&Stored<WriteFailureV1>> = self.failures.values().collect();
+        Columns::of(&rows)
+            .text("run_id", |_| &self.run_id)
+            .text("dataset", |row| &row.payload.dataset)
+            .count("version", |row| row.payload.version)
+            .text("code", |row| &row.payload.code)
+            .text("message", |row| &row.payload.message)
+            .count("orphans", |row| row.payload.orphans.len() as u64)
             .payload(|row| *row)
             .batch()
     }

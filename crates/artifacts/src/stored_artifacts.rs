@@ -4,7 +4,7 @@ use ossature_registry::Lake;
 
 use crate::stored::payloads;
 use crate::table::ArtifactTable;
-use crate::{Error, Payload, PlanArtifactV1, ScanArtifactV1, WriteArtifactV1};
+use crate::{Error, Payload, PlanArtifactV1, ScanArtifactV1, WriteArtifactV1, WriteFailureV1};
 
 /// The artifacts of one run, each list ordered by dataset. They are stored when a run ends: one that has not ended, or
 /// whose process is gone, has none.
@@ -16,6 +16,8 @@ pub struct StoredArtifacts {
     pub writes: Vec<WriteArtifactV1>,
     /// The versions that it read, and how that was decided.
     pub scans: Vec<ScanArtifactV1>,
+    /// The writes that failed, and what they left behind.
+    pub failures: Vec<WriteFailureV1>,
 }
 
 impl StoredArtifacts {
@@ -23,11 +25,12 @@ impl StoredArtifacts {
     ///
     /// **Errors**: [`Error::Registry`], [`Error::Corrupt`], [`Error::Engine`].
     pub async fn of(lake: &Lake, run_id: &str) -> Result<Self, Error> {
-        use ArtifactTable::{PlanArtifacts, ScanArtifacts, WriteArtifacts};
+        use ArtifactTable::{PlanArtifacts, ScanArtifacts, WriteArtifacts, WriteFailures};
         Ok(Self {
             plans: read(PlanArtifacts, "dataset, fingerprint", lake, run_id).await?,
             writes: read(WriteArtifacts, "dataset, version", lake, run_id).await?,
             scans: read(ScanArtifacts, "dataset, version", lake, run_id).await?,
+            failures: read(WriteFailures, "dataset", lake, run_id).await?,
         })
     }
 }

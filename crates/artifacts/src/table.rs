@@ -38,6 +38,10 @@ pub enum ArtifactTable {
     WriteArtifacts,
     /// One row per version that a run read.
     ScanArtifacts,
+    /// One row per write of a run that failed.
+    WriteFailures,
+    /// One row per table and kind of upkeep, for every time that something was done to the table.
+    MaintenanceFacts,
 }
 
 /// A column of an artifact table: name, type, description. Names that end in `?` may be null.
@@ -45,11 +49,13 @@ type Column = (&'static str, ColumnType, &'static str);
 
 impl ArtifactTable {
     /// Every table, in a fixed order.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::RunManifest,
         Self::PlanArtifacts,
         Self::WriteArtifacts,
         Self::ScanArtifacts,
+        Self::WriteFailures,
+        Self::MaintenanceFacts,
     ];
 
     /// The name of the dataset.
@@ -59,6 +65,8 @@ impl ArtifactTable {
             Self::PlanArtifacts => "runs.plan_artifacts",
             Self::WriteArtifacts => "runs.write_artifacts",
             Self::ScanArtifacts => "runs.scan_artifacts",
+            Self::WriteFailures => "runs.write_failures",
+            Self::MaintenanceFacts => "runs.maintenance_facts",
         }
     }
 
@@ -86,6 +94,16 @@ impl ArtifactTable {
                 "One row per version of a table that a run read.",
                 scan_columns(),
                 &["run_id", "dataset", "version"],
+            ),
+            Self::WriteFailures => (
+                "One row per write of a run that failed.",
+                write_failure_columns(),
+                &["run_id", "dataset"],
+            ),
+            Self::MaintenanceFacts => (
+                "One row per table and kind of upkeep, for every time that something was done to the table.",
+                maintenance_columns(),
+                &["at_unix_ms", "dataset", "upkeep"],
             ),
         };
         let payload = [
@@ -159,6 +177,38 @@ impl ArtifactTable {
                 open => return open,
             }
         }
+    }
+
+    /// Appends rows, in one commit; none where there are no rows. Somebody else's appends do not matter.
+    pub(crate) async fn append(
+        self,
+        lake: &Lake,
+        rows: &RecordBatch,
+        run_id: &str,
+        at_unix_ms: i64,
+    ) -> Result<(), Error> {
+        let mut attempts = Attempts::at_appending();
+        while let Err(error) = self.try_append(lake, rows, run_id, at_unix_ms).await {
+            if !attempts.allow_append(&error) {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_append(
+        self,
+        lake: &Lake,
+        rows: &RecordBatch,
+        run_id: &str,
+        at_unix_ms: i64,
+    ) -> Result<(), Error> {
+        if rows.num_rows() > 0 {
+            let mut writer = self.writer(lake, run_id, at_unix_ms).await?;
+            writer.push(rows).await?;
+            Box::pin(writer.finish()).await?;
+        }
+        Ok(())
     }
 
     /// Runs a query over the table's newest version; no batch where there is no table. `$name` in it stands for the text
@@ -311,6 +361,50 @@ fn scan_columns() -> Vec<Column> {
         ),
         ("bytes?", Int64, "Bytes of those files."),
         ("rows?", Int64, "Rows in those files."),
+    ]
+}
+
+fn write_failure_columns() -> Vec<Column> {
+    use ColumnType::{Int64, Utf8};
+    vec![
+        ("run_id", Utf8, "The run."),
+        ("dataset", Utf8, "The dataset."),
+        (
+            "version",
+            Int64,
+            "The version that stands; 0 when the table could not be opened.",
+        ),
+        ("code", Utf8, "The error's stable identifier."),
+        ("message", Utf8, "The error in words, without secrets."),
+        ("orphans", Int64, "Files that the write left behind."),
+    ]
+}
+
+fn maintenance_columns() -> Vec<Column> {
+    use ColumnType::{Boolean, Int64, Utf8};
+    vec![
+        (
+            "at_unix_ms",
+            Int64,
+            "When the maintenance began, in milliseconds since 1970-01-01 00:00:00 UTC.",
+        ),
+        ("dataset", Utf8, "The dataset."),
+        (
+            "upkeep",
+            Utf8,
+            "The kind of upkeep: `compaction`, `checkpoint` or `vacuum`.",
+        ),
+        ("is_done", Boolean, "Whether it did anything."),
+        ("reason", Utf8, "Why it did, or did not."),
+        ("version_before", Int64, "The version before."),
+        ("version", Int64, "The version after."),
+        ("files_added", Int64, "Files that were added to the table."),
+        (
+            "files_removed",
+            Int64,
+            "Files that were removed from the table. Earlier versions still have them.",
+        ),
+        ("files_deleted", Int64, "Files that were deleted."),
     ]
 }
 

@@ -190,7 +190,7 @@ fn run_start(arguments: &BuildArguments) -> RunStart {
     clippy::disallowed_methods,
     reason = "the program is where times come from"
 )]
-fn now_unix_ms() -> i64 {
+pub(crate) fn now_unix_ms() -> i64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

@@ -28,6 +28,12 @@ const POLICY_FILE: &str = "\
 A policy file is TOML: `[defaults]` holds for every table, `[tables.\"cpg.cpg_nodes\"]` for one. \
 Everything that is wrong with it is told at once, each with its line.";
 
+/// What `maintain` promises.
+const UPKEEP: &str = "\
+Every published run stays readable: no file is deleted that one of them reads. What was done is recorded in \
+`runs.maintenance_facts`. A table that fails does not keep the others from their upkeep; the exit code is 5 then. \
+Ctrl-C and SIGTERM end it between one thing and the next: what was done stays done.";
+
 /// Turns a Python source tree into a code property graph in a lake of Delta tables, and queries it.
 #[derive(Debug, Parser)]
 #[command(name = "ossature", version, max_term_width = 100, after_help = EXIT_CODES)]
@@ -55,6 +61,9 @@ pub(crate) enum Command {
     /// Show how tables are kept: every value, who decided it, and why
     #[command(after_help = POLICY_FILE)]
     Policy(PolicyArguments),
+    /// Keep the tables of a lake up as their policies say: compaction, checkpoints, vacuum
+    #[command(after_help = UPKEEP)]
+    Maintain(MaintainArguments),
 }
 
 impl Command {
@@ -173,6 +182,23 @@ pub(crate) struct PolicyArguments {
     /// A file that says how tables are kept
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// Arguments of `maintain`.
+#[derive(Debug, Args)]
+pub(crate) struct MaintainArguments {
+    /// The folder or URL of the lake
+    #[arg(long)]
+    pub(crate) lake: String,
+    /// A file that says how tables are kept: the one that the lake is built with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Only tell what would be done; nothing is written, and no build is waited for
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use datafusion::error::DataFusionError;
 use miette::Diagnostic;
 use ossature_delta_policy::PolicyFileErrors;
-use ossature_pipeline::{is_fault_of_query, own_words};
+use ossature_pipeline::{describe, is_fault_of_query, own_words};
 
 use crate::interrupt::Interrupt;
 
@@ -42,6 +42,8 @@ pub(crate) enum Error {
         found: String,
         nearest: Option<String>,
     },
+    #[error("{} of the lake's tables could not be kept up:{}", .0.len(), list(.0))]
+    Upkeep(Vec<ossature_pipeline::Error>),
     #[error("standard output cannot be written")]
     Output { source: io::Error },
     #[error("the result cannot be rendered")]
@@ -79,6 +81,7 @@ impl Error {
             Self::PolicyFile { .. } => "policy_file_unreadable",
             Self::Policy(errors) => errors.code(),
             Self::NoSuchTable { .. } => "no_such_table",
+            Self::Upkeep(_) => "upkeep_failed",
             Self::Output { .. } => "stdout_failed",
             Self::Render(_) => "render_failed",
             Self::Interrupted(_) | Self::Abandoned(..) => "interrupted",
@@ -123,6 +126,7 @@ impl Error {
                 .as_ref()
                 .map(|nearest| format!("write `{nearest}`"))
                 .or_else(|| Some("`ossature policy` lists all of them".to_owned())),
+            Self::Upkeep(errors) => errors.iter().find_map(ossature_pipeline::Error::hint),
             Self::NoOutputFile => Some("name the file with `--output FILE`".to_owned()),
             _ => None,
         }
@@ -238,6 +242,14 @@ impl Diagnostic for Report {
             .hint()
             .map(|hint| Box::new(hint) as Box<dyn std::fmt::Display>)
     }
+}
+
+/// Errors with their causes, each on a line of its own.
+fn list(errors: &[ossature_pipeline::Error]) -> String {
+    let lines = errors
+        .iter()
+        .map(|error| format!("\n  {}", describe(error)));
+    lines.collect()
 }
 
 /// Text from a source tree, without what a terminal would obey.

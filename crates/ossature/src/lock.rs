@@ -1,4 +1,4 @@
-//! One build of a lake at a time.
+//! One build or maintenance of a lake at a time.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::interrupt::Signals;
 use crate::output::warn;
 
-/// Held by a build for as long as it writes into a lake in a folder. It ends with the process, however that ends.
+/// Held by a build, or by maintenance, for as long as it writes into a lake in a folder. It ends with the process, however that ends.
 ///
 /// Builds of one lake exclude each other's commits anyway, so that without it all but one would fail, or all of them.
 /// Lakes elsewhere, and folders whose file system knows no locks, have that alone.
@@ -17,7 +17,7 @@ use crate::output::warn;
 pub(crate) struct LakeLock(Option<File>);
 
 impl LakeLock {
-    /// Waits until no other build holds the lake.
+    /// Waits until nobody else holds the lake.
     ///
     /// **Errors**: [`Error::Lake`], and [`Error::Interrupted`] while it waits.
     pub(crate) async fn take(lake: &Lake, signals: &mut Signals) -> Result<Self, Error> {
@@ -40,7 +40,9 @@ impl LakeLock {
         match file.try_lock() {
             Ok(()) => Ok(Self(Some(file))),
             Err(TryLockError::WouldBlock) => {
-                warn(&format!("waiting for another build of {lake} to end"));
+                warn(&format!(
+                    "waiting for another build or maintenance of {lake} to end"
+                ));
                 let waiting = tokio::task::spawn_blocking(move || file.lock().map(|()| file));
                 tokio::select! {
                     biased;

@@ -6,6 +6,7 @@ mod error;
 mod graph;
 mod interrupt;
 mod lock;
+mod maintain;
 mod output;
 mod policy;
 mod progress;
@@ -64,6 +65,7 @@ fn run(command: Command) -> Result<(), Error> {
             Command::Runs(arguments) => runs::runs(arguments).await,
             Command::Show(arguments) => runs::show(arguments).await,
             Command::Policy(arguments) => policy::policy(&arguments),
+            Command::Maintain(arguments) => maintain::maintain(arguments).await,
         }
     });
     // A failed run may leave readers of the source tree behind; nobody waits for them.

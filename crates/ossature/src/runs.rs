@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use indicatif::{HumanBytes, HumanCount};
 use ossature_artifacts::{
     OutputV1, PinV1, PlanArtifactV1, RunLedger, RunManifestV1, ScanArtifactV1, StoredArtifacts,
-    WriteArtifactV1,
+    WriteArtifactV1, WriteFailureV1,
 };
 use ossature_registry::Lake;
 use serde::Serialize;
@@ -85,6 +85,7 @@ struct Shown<'a> {
 struct Decisions<'a> {
     writes: &'a [WriteArtifactV1],
     scans: &'a [ScanArtifactV1],
+    failures: &'a [WriteFailureV1],
 }
 
 impl<'a> Shown<'a> {
@@ -95,6 +96,7 @@ impl<'a> Shown<'a> {
             decisions: Decisions {
                 writes: &artifacts.writes,
                 scans: &artifacts.scans,
+                failures: &artifacts.failures,
             },
         }
     }
@@ -116,13 +118,19 @@ fn seconds(manifest: &RunManifestV1) -> String {
 
 /// The facts of a run, and what it read, planned, wrote and decided.
 fn human(manifest: &RunManifestV1, artifacts: &StoredArtifacts) -> String {
-    let StoredArtifacts { plans, writes, .. } = artifacts;
+    let StoredArtifacts {
+        plans,
+        writes,
+        failures,
+        ..
+    } = artifacts;
     let tables = [
         Some(facts_table(manifest)),
         (!manifest.inputs.is_empty()).then(|| pins_table(&manifest.inputs)),
         (!plans.is_empty()).then(|| plans_table(plans)),
         (!manifest.outputs.is_empty()).then(|| outputs_table(&manifest.outputs)),
         (!writes.is_empty()).then(|| decisions_table(artifacts)),
+        (!failures.is_empty()).then(|| failures_table(failures)),
     ];
     tables.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
@@ -250,6 +258,24 @@ fn decisions_table(artifacts: &StoredArtifacts) -> String {
             "order",
         ],
         decisions,
+        usize::MAX,
+    )
+}
+
+/// The writes that failed. What they left behind is named in full: somebody may want to look at it.
+fn failures_table(failures: &[WriteFailureV1]) -> String {
+    let failures = failures.iter().map(|failure| {
+        vec![
+            failure.dataset.clone(),
+            format!("v{}", failure.version),
+            failure.code.clone(),
+            failure.message.clone(),
+            failure.orphans.join("\n"),
+        ]
+    });
+    table(
+        ["failed", "stands", "code", "why", "left behind"],
+        failures,
         usize::MAX,
     )
 }

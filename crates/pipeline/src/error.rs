@@ -35,6 +35,14 @@ pub enum Error {
         /// The reason.
         source: Box<WriteFailure>,
     },
+    /// A table cannot be kept up.
+    #[error("`{dataset}` cannot be kept up")]
+    Upkeep {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The reason.
+        source: Box<WriteFailure>,
+    },
     /// A record of the run cannot be read or stored.
     #[error("the records of the runs cannot be read or stored")]
     Records(#[from] Box<ossature_artifacts::Error>),
@@ -77,6 +85,7 @@ impl Error {
             Self::Registry(error) => error.code(),
             Self::Lineage { source, .. } => source.code(),
             Self::Write { source, .. } => self.code_of_engine().unwrap_or(source.code()),
+            Self::Upkeep { source, .. } => source.code(),
             Self::Records(error) => error.code(),
             Self::Compute { .. } => self.code_of_engine().unwrap_or("engine_failure"),
             Self::UnknownSource { .. } => "unknown_source",
@@ -97,6 +106,7 @@ impl Error {
                 None => source.hint(),
             },
             Self::Compute { .. } => refusal_of_rows(self.engine()?)?.hint(),
+            Self::Upkeep { source, .. } => source.hint(),
             Self::Records(error) => error.hint(),
             Self::NothingPublished { lake } => {
                 Some(format!("run `ossature build SRC --lake {lake}`"))

@@ -1,4 +1,4 @@
-//! One run: pin, plan, schedule, write, record, publish.
+//! One run: pin, plan, schedule, write, record, publish. Between runs: upkeep.
 //!
 //! | question | answer |
 //! |---|---|
@@ -6,6 +6,7 @@
 //! | how do rows from outside come in? | [`Run::source_writers`], [`SourceWriters::push`] |
 //! | how are views computed? | [`Run::compute_views`] |
 //! | when do readers see it? | [`Run::publish`] |
+//! | how are the tables kept up between runs? | [`keep_up`], [`UpkeepRequest`], [`UpkeepOutcome`] |
 //! | how is a published run read? | [`PublishedRun::open`] |
 //! | who answers for a query that failed? | [`is_fault_of_query`] |
 //!
@@ -75,10 +76,12 @@
 
 mod error;
 mod event;
+mod failures;
 mod fault;
 mod published;
 mod run;
 mod sources;
+mod upkeep;
 
 pub use error::{Error, describe, own_words};
 pub use event::{Event, Observer};
@@ -86,3 +89,4 @@ pub use fault::is_fault_of_query;
 pub use published::PublishedRun;
 pub use run::{Run, RunRequest};
 pub use sources::SourceWriters;
+pub use upkeep::{UpkeepOutcome, UpkeepRequest, keep_up};

@@ -20,7 +20,7 @@ use ossature_write_pipeline::{
     write_stream,
 };
 
-use crate::sources::failed;
+use crate::failures::Failures;
 use crate::{Error, Event, Observer, SourceWriters};
 
 /// What a run is asked to do.
@@ -63,6 +63,7 @@ pub struct Run {
     pool: EncodePool,
     artifacts: RunArtifacts,
     outputs: Vec<OutputV1>,
+    failures: Failures,
 }
 
 impl Run {
@@ -90,6 +91,7 @@ impl Run {
             artifacts: RunArtifacts::of(&manifest.run_id),
             catalog: Catalog::new(session),
             outputs: Vec::new(),
+            failures: Failures::default(),
             functions,
             ledger,
             manifest,
@@ -119,12 +121,13 @@ impl Run {
             });
             let request = self.write_request(contract, None)?;
             let opened = TableWriter::open_or_fail(request, self.pool.clone()).await;
-            let writer = opened.map_err(failed(&name))?;
+            let writer = opened.map_err(|failure| self.failures.note(failure))?;
             writers.insert(name, writer);
         }
         Ok(SourceWriters::new(
             writers,
             Arc::clone(&self.request.observer),
+            self.failures.clone(),
         ))
     }
 
@@ -180,7 +183,7 @@ impl Run {
         let request = self.write_request(view.contract(), Some(bundle.fingerprint()))?;
         let outcome = write_stream(request, self.pool.clone(), rows)
             .await
-            .map_err(failed(name))?;
+            .map_err(|failure| self.failures.note(failure))?;
         (self.request.observer)(Event::Wrote {
             dataset: name.clone(),
             version: outcome.version,
@@ -242,9 +245,7 @@ impl Run {
         extract: Option<ossature_artifacts::ExtractSummaryV1>,
         calls: Option<ossature_artifacts::CallCoverageV1>,
     ) -> Result<RunManifestV1, Error> {
-        self.artifacts
-            .store(&self.request.lake, ended_at_unix_ms)
-            .await?;
+        self.store_artifacts(ended_at_unix_ms).await?;
         let sources: Vec<&DatasetName> = self
             .request
             .graph
@@ -281,7 +282,7 @@ impl Run {
     }
 
     /// Writes down why the run failed: an error of the pipeline, or of whoever drives it, under its stable code. What was
-    /// recorded until then is stored as well; where that is impossible, the failure says so.
+    /// recorded until then is stored as well, failed writes with what they left behind; where that is impossible, the failure says so.
     ///
     /// **Errors**: [`Error::Records`]; the run stays `running` in the ledger then.
     pub async fn fail(
@@ -291,8 +292,7 @@ impl Run {
         reason: &dyn std::error::Error,
     ) -> Result<RunManifestV1, Error> {
         let mut message = crate::describe(reason);
-        let stored = self.artifacts.store(&self.request.lake, ended_at_unix_ms);
-        if let Err(unstored) = stored.await {
+        if let Err(unstored) = self.store_artifacts(ended_at_unix_ms).await {
             let unstored = crate::describe(&unstored);
             message =
                 format!("{message}; the artifacts of the run could not be stored: {unstored}");
@@ -302,6 +302,13 @@ impl Run {
             .ledger
             .fail(run_id, ended_at_unix_ms, code, &message)
             .await?)
+    }
+
+    async fn store_artifacts(&mut self, at_unix_ms: i64) -> Result<(), ossature_artifacts::Error> {
+        for failure in self.failures.take() {
+            self.artifacts.record_failure(failure)?;
+        }
+        self.artifacts.store(&self.request.lake, at_unix_ms).await
     }
 }
 

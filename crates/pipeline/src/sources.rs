@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use ossature_schema_spec::DatasetName;
-use ossature_write_pipeline::{TableWriter, WriteFailure, WriteOutcome};
+use ossature_write_pipeline::{Error as WriteError, TableWriter, WriteOutcome};
 
+use crate::failures::Failures;
 use crate::{Error, Event, Observer};
 
 /// Takes the batches of all sources, in any interleaving; within a source they come in its order.
 pub struct SourceWriters {
     writers: BTreeMap<DatasetName, TableWriter>,
     observer: Arc<Observer>,
+    failures: Failures,
 }
 
 impl std::fmt::Debug for SourceWriters {
@@ -25,11 +27,17 @@ impl SourceWriters {
     pub(crate) fn new(
         writers: BTreeMap<DatasetName, TableWriter>,
         observer: Arc<Observer>,
+        failures: Failures,
     ) -> Self {
-        Self { writers, observer }
+        Self {
+            writers,
+            observer,
+            failures,
+        }
     }
 
-    /// Hands rows to a source's writer. Waits while all encoders are busy.
+    /// Hands rows to a source's writer. Waits while all encoders are busy. After a failed write no source is written any
+    /// more.
     ///
     /// **Errors**: [`Error::UnknownSource`], [`Error::Write`].
     pub async fn push(&mut self, dataset: &DatasetName, batch: &RecordBatch) -> Result<(), Error> {
@@ -44,7 +52,9 @@ impl SourceWriters {
                 Some(writer) => Box::pin(writer.fail(error)).await,
                 None => return Ok(()),
             };
-            return Err(failed(dataset)(Box::new(failure)));
+            let error = self.failures.note(Box::new(failure));
+            self.give_up(&error).await;
+            return Err(error);
         }
         let rows = batch.num_rows() as u64;
         (self.observer)(Event::Rows {
@@ -55,10 +65,17 @@ impl SourceWriters {
     }
 
     /// Commits every source; those that got no rows become empty.
-    pub(crate) async fn finish(self) -> Result<Vec<WriteOutcome>, Error> {
+    pub(crate) async fn finish(mut self) -> Result<Vec<WriteOutcome>, Error> {
         let mut outcomes = Vec::with_capacity(self.writers.len());
-        for (dataset, writer) in self.writers {
-            let outcome = Box::pin(writer.finish()).await.map_err(failed(&dataset))?;
+        while let Some((dataset, writer)) = self.writers.pop_first() {
+            let outcome = match Box::pin(writer.finish()).await {
+                Ok(outcome) => outcome,
+                Err(failure) => {
+                    let error = self.failures.note(failure);
+                    self.give_up(&error).await;
+                    return Err(error);
+                }
+            };
             (self.observer)(Event::Wrote {
                 dataset,
                 version: outcome.version,
@@ -69,11 +86,12 @@ impl SourceWriters {
         }
         Ok(outcomes)
     }
-}
 
-pub(crate) fn failed(dataset: &DatasetName) -> impl FnOnce(Box<WriteFailure>) -> Error {
-    move |source| Error::Write {
-        dataset: dataset.clone(),
-        source,
+    /// Ends the writes that are still open, and notes what they leave behind.
+    async fn give_up(&mut self, error: &Error) {
+        while let Some((_, writer)) = self.writers.pop_first() {
+            let failure = Box::pin(writer.fail(WriteError::Cancelled)).await;
+            self.failures.note_given_up(&failure, error);
+        }
     }
 }

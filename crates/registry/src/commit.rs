@@ -24,6 +24,8 @@ pub mod commit_keys {
     pub const CONTRACT: &str = "ossature.contract";
     /// The digest of the resolved policy.
     pub const POLICY: &str = "ossature.policy";
+    /// The attempt that made the commit: no two commits have the same.
+    pub const ATTEMPT: &str = "ossature.attempt";
     /// The run that made the commit.
     pub const RUN: &str = "ossature.run";
 }

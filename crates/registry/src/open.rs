@@ -202,6 +202,8 @@ fn log_error(location: &TableLocation, error: DeltaTableError) -> Error {
         | Kernel::ObjectStorePath(_)
         | Kernel::Reqwest(_)
         | Kernel::FileNotFound(_)
+        // Its folder is seen before its first version is.
+        | Kernel::InvalidTableLocation(_)
         | Kernel::JoinFailure(_)
         | Kernel::InternalError(_)
         | Kernel::Cancelled => Error::delta("loading a table")(error),

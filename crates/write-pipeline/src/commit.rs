@@ -9,6 +9,7 @@ use ossature_delta_policy::maps_columns;
 use ossature_registry::{COMMIT_KEY_PREFIX, CommitFacts, OpenTable, OrderingClaim, commit_keys};
 use ossature_schema_spec::{CanonicalHasher, DatasetSpec, Fingerprint, Version};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::partition::PartitionValues;
 use crate::redaction::redact_field;
@@ -36,6 +37,8 @@ pub(crate) struct FileFacts {
 pub(crate) struct CommitPlan<'a> {
     pub(crate) request: &'a WriteRequest,
     pub(crate) open: &'a OpenTable,
+    /// The table's files whose rows are all in it, by their paths.
+    pub(crate) live: &'a BTreeSet<String>,
     /// Changes of the table's protocol and metadata, which go first.
     pub(crate) changes: Vec<Action>,
     pub(crate) files: &'a [FileFacts],
@@ -109,6 +112,7 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
     let CommitPlan {
         request,
         open,
+        live,
         changes,
         files,
     } = plan;
@@ -116,7 +120,6 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
         .table()
         .snapshot()
         .map_err(Error::delta("reading a table"))?;
-    let live = live_files(open)?;
     let wanted: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let moves_rows = request.mode != WriteMode::Compact;
     let mut actions = changes;
@@ -167,8 +170,9 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
         });
     }
 
+    let attempt = Uuid::now_v7().to_string();
     let mut properties = CommitProperties::default()
-        .with_metadata(commit_metadata(request, &version)?)
+        .with_metadata(commit_metadata(request, &version, &attempt)?)
         // The files were computed from what was there when the table was opened; should anything have changed since,
         // the commit must fail instead of hiding it.
         .with_max_retries(0)
@@ -192,9 +196,7 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
         Ok(done) => Version::new(done.version()),
         Err(error) => {
             let error = Error::commit(dataset, open.version().number(), error);
-            recognise(request, open, version.content)
-                .await
-                .ok_or(error)?
+            recognise(open, &attempt).await.ok_or(error)?
         }
     };
     Ok(Committed {
@@ -206,18 +208,13 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
 }
 
 /// A store may fail after it has done what it was asked to: whether the commit is there in spite of an error.
-async fn recognise(
-    request: &WriteRequest,
-    open: &OpenTable,
-    content: Option<Fingerprint>,
-) -> Option<Version> {
+///
+/// Neither the run nor the rows tell it: two writers of one run may append equal rows, and both have to.
+async fn recognise(open: &OpenTable, attempt: &str) -> Option<Version> {
     let next = open.version().number().checked_add(1)?;
     let entry = open.table().log_store().read_commit_entry(next).await;
     let found = CommitFacts::parse(entry.ok().flatten()?.as_ref());
-    let is_ours = found.keys.get(commit_keys::RUN) == Some(&request.provenance.run_id)
-        && found.keys.get(commit_keys::MODE).map(String::as_str) == Some(request.mode.as_str())
-        && found.content.is_some()
-        && found.content == content;
+    let is_ours = found.keys.get(commit_keys::ATTEMPT).map(String::as_str) == Some(attempt);
     is_ours.then(|| Version::new(next))
 }
 
@@ -354,6 +351,7 @@ const METADATA_BYTES_MAX: usize = 64 << 10;
 fn commit_metadata(
     request: &WriteRequest,
     version: &VersionFacts,
+    attempt: &str,
 ) -> Result<BTreeMap<String, Value>, Error> {
     let WriteRequest {
         contract,
@@ -376,6 +374,7 @@ fn commit_metadata(
     );
     set(commit_keys::POLICY, json!(policy.fingerprint().to_hex()));
     set(commit_keys::RUN, json!(provenance.run_id));
+    set(commit_keys::ATTEMPT, json!(attempt));
     if let Some(plan) = provenance.plan {
         set(commit_keys::PLAN, json!(plan.to_hex()));
     }

@@ -252,6 +252,16 @@ pub enum Error {
         /// The newest number in the table.
         found: i64,
     },
+    /// The transaction is in the table, and somebody else committed on top of it.
+    #[error(
+        "`{dataset}` has the transaction already; what version {version} holds of it cannot be told, as somebody else committed since"
+    )]
+    TransactionBuried {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The version that was found.
+        version: Version,
+    },
     /// The table cannot be opened.
     #[error(transparent)]
     Registry(#[from] ossature_registry::Error),
@@ -321,6 +331,7 @@ impl Error {
             Self::ReservedKey { .. } => "reserved_commit_key",
             Self::Conflict { .. } => "commit_conflict",
             Self::Superseded { .. } => "superseded",
+            Self::TransactionBuried { .. } => "transaction_buried",
             Self::Registry(error) => error.code(),
             Self::Delta { .. } => "delta_failure",
             Self::Engine(_) => "engine_failure",
@@ -361,6 +372,9 @@ impl Error {
             Self::BrokenOff { .. } => Some("begin the write again".to_owned()),
             Self::Conflict { .. } => {
                 Some("run it again from the table's present version".to_owned())
+            }
+            Self::TransactionBuried { .. } => {
+                Some("nothing is lost: the rows are written; read the table as it is".to_owned())
             }
             Self::Superseded { .. } => Some("nothing: the later run's tables stand".to_owned()),
             Self::Registry(error) => error.hint(),

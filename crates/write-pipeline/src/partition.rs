@@ -1,14 +1,17 @@
-//! The values of partition columns as text, in one spelling: the protocol's.
+//! Partitions: what of a batch goes where, and the values of partition columns as text, in one spelling, the protocol's.
 //!
 //! The protocol lets a value be spelled in several ways, and the runtime reads only some of them. Rows of one partition
 //! have to meet however the files that others wrote spell it.
 
+use std::sync::Arc;
+
 use arrow_array::cast::AsArray;
-use arrow_array::{ArrayRef, StringArray};
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow_cast::display::FormatOptions;
 use arrow_cast::{CastOptions, cast_with_options};
-use arrow_schema::DataType;
+use arrow_schema::{DataType, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
+use ossature_schema_spec::DatasetSpec;
 
 use crate::Error;
 
@@ -43,6 +46,73 @@ pub(crate) fn respell(text: &str, data_type: &DataType) -> Option<String> {
         .and_then(|value| spell(&value).ok());
     let spelled = spelled.and_then(|texts| texts.iter().next().flatten().map(str::to_owned));
     Some(spelled.unwrap_or_else(|| text.to_owned()))
+}
+
+/// The columns inside of files.
+pub(crate) fn file_schema(contract: &DatasetSpec) -> SchemaRef {
+    let schema = contract.arrow_schema();
+    let columns = contract.columns().iter().zip(schema.fields());
+    let inside = columns.filter(|(column, _)| !contract.partition().contains(column.name()));
+    let fields: Vec<_> = inside.map(|(_, field)| Arc::clone(field)).collect();
+    Arc::new(Schema::new(fields))
+}
+
+/// A slice of a batch whose rows have the same partition values.
+pub(crate) type PartitionSlice = (PartitionValues, RecordBatch);
+
+/// Divides a batch where the partition changes.
+pub(crate) fn split_partitions(
+    contract: &DatasetSpec,
+    batch: &RecordBatch,
+) -> Result<Vec<PartitionSlice>, Error> {
+    if contract.partition().is_empty() {
+        return Ok(vec![(Vec::new(), batch.clone())]);
+    }
+    let columns = contract
+        .partition()
+        .iter()
+        .map(|name| {
+            let index = batch.schema_ref().index_of(name.as_str())?;
+            spell(batch.column(index))
+        })
+        .collect::<Result<Vec<StringArray>, Error>>()?;
+    let values = |row: usize| -> Vec<Option<String>> {
+        let value =
+            |column: &StringArray| column.is_valid(row).then(|| column.value(row).to_owned());
+        columns.iter().map(value).collect()
+    };
+    let same = |a: usize, b: usize| {
+        columns.iter().all(|column| {
+            column.is_valid(a) == column.is_valid(b) && column.value(a) == column.value(b)
+        })
+    };
+    let mut slices = Vec::new();
+    let mut from = 0;
+    for to in 1..=batch.num_rows() {
+        if to == batch.num_rows() || !same(to, from) {
+            slices.push((values(from), batch.slice(from, to - from)));
+            from = to;
+        }
+    }
+    Ok(slices)
+}
+
+/// The columns of a batch that files have.
+pub(crate) fn drop_partition_columns(
+    contract: &DatasetSpec,
+    batch: &RecordBatch,
+) -> Result<RecordBatch, Error> {
+    if contract.partition().is_empty() {
+        return Ok(batch.clone());
+    }
+    let kept: Vec<usize> = contract
+        .columns()
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| !contract.partition().contains(column.name()))
+        .map(|(index, _)| index)
+        .collect();
+    Ok(batch.project(&kept)?)
 }
 
 #[cfg(test)]

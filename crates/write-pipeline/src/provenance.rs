@@ -11,8 +11,9 @@ use crate::KeyRange;
 /// What becomes of the rows that a table holds.
 ///
 /// Except for an append, the files of a table are those of its rows, whatever led to them: a replacement, a merge and a
-/// compaction leave exactly the files that an overwrite with the same rows would leave, and rewrite only those that
-/// differ.
+/// compaction leave the bytes that an overwrite with the same rows would leave, and rewrite only files that differ. Files
+/// that stay keep their names, and the columns and the layout that they were written with; so after columns were added, or
+/// a policy changed, an overwrite would leave others.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WriteMode {
@@ -64,7 +65,7 @@ pub struct TransactionId {
 pub struct Provenance {
     /// The run.
     pub run_id: String,
-    /// When the run began: milliseconds since 1970-01-01 00:00:00 UTC. The writer reads no clock.
+    /// When the run began: milliseconds since 1970-01-01 00:00:00 UTC. No row and no file depends on a clock.
     pub at_unix_ms: i64,
     /// The fingerprint of the plan that computed the rows, where a plan did.
     pub plan: Option<Fingerprint>,

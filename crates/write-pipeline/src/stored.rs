@@ -27,7 +27,8 @@ use crate::{Error, WRITER_VERSION};
 /// Rows that are read from a file at a time.
 const BATCH_ROWS: usize = 8192;
 
-/// The longest key that the log keeps. A file with a longer one is read where its bounds are needed.
+/// The longest key that the log keeps. A file with a longer one is read, sorted and written anew by every write that goes
+/// among rows of its partition.
 const KEY_BYTES_MAX: usize = 512;
 
 /// The tags that the writer puts on every file that it adds.

@@ -144,7 +144,7 @@ async fn create(request: &WriteRequest) -> Result<Option<EnablementReport>, Erro
         policy,
         ..
     } = request;
-    let schema: StructType = (&to_stored(&contract.arrow_schema())).try_into_kernel()?;
+    let mut schema: StructType = (&to_stored(&contract.arrow_schema())).try_into_kernel()?;
     let failed = || Error::delta("making the first commit");
     let plan = plan_features(None, &policy.feature_request()).map_err(Error::Policy)?;
     let mut properties = render_properties(policy);
@@ -152,7 +152,6 @@ async fn create(request: &WriteRequest) -> Result<Option<EnablementReport>, Erro
         properties.extend(change.properties);
     }
     let protocol = &plan.report.protocol_after;
-    let mut schema = schema;
     if maps_columns(&properties) {
         let numbered = number_columns(&schema);
         let numbered = numbered.map_err(|error| failed()(error.into()))?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch, StringArray};
+use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
@@ -20,8 +20,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::cluster::{ClusterCheck, ClusterKey};
 use crate::commit::{
-    CommitPlan, FileFacts, Transacted, check_metadata, check_transaction, commit, content_of,
-    live_files,
+    CommitPlan, FileFacts, Transacted, check_metadata, check_transaction, commit, live_files,
 };
 use crate::constraint::ConstraintCheck;
 use crate::contract::ContractCheck;
@@ -30,7 +29,7 @@ use crate::encode::FileEncoder;
 use crate::mapping::with_numbers;
 use crate::name::{FileNames, FilePlace};
 use crate::order::{OrderCheck, RowEncoder};
-use crate::partition::{PartitionValues, spell};
+use crate::partition::{PartitionValues, drop_partition_columns, file_schema, split_partitions};
 use crate::range::encode_ranges;
 use crate::rewrite::{Rule, Weave};
 use crate::statistics::StatisticsColumns;
@@ -80,7 +79,8 @@ pub struct WriteOutcome {
     pub version_before: Version,
     /// The version that holds the rows: the one before when nothing had to be committed.
     pub version: Version,
-    /// Rows of the version, for an append those that were added.
+    /// Rows of the version, for an append those that were added; of a transaction that was done before, those of the
+    /// version that was found, as all that follows.
     pub rows: u64,
     /// Bytes of the version's files, for an append of the added files.
     pub bytes: u64,
@@ -151,8 +151,9 @@ impl TableWriter {
     /// Opens the table, or creates it from the contract. Everything that can be refused without rows is refused here.
     ///
     /// **Errors**: [`Error::ContractChanged`], [`Error::ProtocolRefused`], [`Error::Policy`], [`Error::TableExists`],
-    /// [`Error::RangeRefused`], [`Error::NoLeadingKey`], [`Error::KeyAcrossPartitions`], [`Error::ConstraintUnusable`], [`Error::StoredRowsViolate`], [`Error::ReservedKey`],
-    /// [`Error::Superseded`] when a later run has written the table, and those of the runtime.
+    /// [`Error::RangeRefused`], [`Error::NoLeadingKey`], [`Error::KeyAcrossPartitions`], [`Error::ConstraintUnusable`],
+    /// [`Error::StoredRowsViolate`], [`Error::ReservedKey`], [`Error::Superseded`] when a later run has written the table,
+    /// and those of the runtime.
     pub async fn open(request: WriteRequest, pool: EncodePool) -> Result<Self, Error> {
         Self::open_clustered(request, pool, None).await
     }
@@ -248,8 +249,8 @@ impl TableWriter {
     /// Takes the next rows. Waits while all encoders are busy.
     ///
     /// **Errors**: [`Error::RowsDiffer`], [`Error::UnexpectedNull`], [`Error::ConstraintViolated`], [`Error::OutOfOrder`],
-    /// [`Error::DuplicateKey`], [`Error::EmptyPartitionValue`], [`Error::OutsideRanges`], [`Error::RowsForCompaction`]; and for files of earlier rows
-    /// [`Error::FooterDiffers`], [`Error::Store`].
+    /// [`Error::DuplicateKey`], [`Error::EmptyPartitionValue`], [`Error::OutsideRanges`], [`Error::RowsForCompaction`]; and
+    /// for files of earlier rows [`Error::FooterDiffers`], [`Error::Store`].
     ///
     /// After an error, or when it was not waited for, it fails with [`Error::BrokenOff`], as does [`TableWriter::finish`].
     pub async fn push(&mut self, batch: &RecordBatch) -> Result<(), Error> {
@@ -443,8 +444,8 @@ impl TableWriter {
         }
     }
 
-    /// Gives up, for the reason that [`TableWriter::push`] or the source of the rows gave. Files that are being encoded are
-    /// waited for, so that none is stored afterwards.
+    /// Gives up, for the reason that [`TableWriter::push`] or the source of the rows gave. No more files are begun; one that
+    /// is on its way into the store may still arrive there, and is among the orphans.
     pub async fn fail(mut self, error: Error) -> WriteFailure {
         self.tasks.abort_all();
         while self.tasks.join_next().await.is_some() {}
@@ -481,6 +482,7 @@ impl TableWriter {
         let committed = commit(CommitPlan {
             request: &self.request,
             open: &self.table.open,
+            live: &self.files.live,
             changes: std::mem::take(&mut self.table.changes),
             files: &files,
         })
@@ -548,9 +550,17 @@ impl TableWriter {
         Ok(files.into_values().collect())
     }
 
-    /// What an earlier attempt of the same transaction wrote.
+    /// The version that has the transaction, in place of what this writer would have written.
+    ///
+    /// **Errors**: [`Error::TransactionBuried`] when it cannot be told what that version holds.
     fn outcome_of_stored(&self) -> Result<WriteOutcome, Error> {
         let open = &self.table.open;
+        let Some(content) = open.commit().content else {
+            return Err(Error::TransactionBuried {
+                dataset: self.request.contract.name().clone(),
+                version: open.version(),
+            });
+        };
         let snapshot = open
             .table()
             .snapshot()
@@ -573,20 +583,11 @@ impl TableWriter {
             files,
             files_added: 0,
             files_removed: 0,
-            content: open.commit().content.unwrap_or_else(|| content_of(&[])),
+            content,
             protocol: self.table.protocol.clone(),
             enablement: self.table.enablement.clone(),
         })
     }
-}
-
-/// The columns inside of files.
-fn file_schema(contract: &DatasetSpec) -> SchemaRef {
-    let schema = contract.arrow_schema();
-    let columns = contract.columns().iter().zip(schema.fields());
-    let inside = columns.filter(|(column, _)| !contract.partition().contains(column.name()));
-    let fields: Vec<_> = inside.map(|(_, field)| Arc::clone(field)).collect();
-    Arc::new(Schema::new(fields))
 }
 
 /// What places the rows of a clustered dataset.
@@ -680,62 +681,6 @@ struct Partition {
     values: Option<PartitionValues>,
     place: Arc<FilePlace>,
     seen: BTreeSet<PartitionValues>,
-}
-
-/// A slice of a batch whose rows have the same partition values.
-type PartitionSlice = (PartitionValues, RecordBatch);
-
-fn split_partitions(
-    contract: &DatasetSpec,
-    batch: &RecordBatch,
-) -> Result<Vec<PartitionSlice>, Error> {
-    if contract.partition().is_empty() {
-        return Ok(vec![(Vec::new(), batch.clone())]);
-    }
-    let columns = contract
-        .partition()
-        .iter()
-        .map(|name| {
-            let index = batch.schema_ref().index_of(name.as_str())?;
-            spell(batch.column(index))
-        })
-        .collect::<Result<Vec<StringArray>, Error>>()?;
-    let values = |row: usize| -> Vec<Option<String>> {
-        let value =
-            |column: &StringArray| column.is_valid(row).then(|| column.value(row).to_owned());
-        columns.iter().map(value).collect()
-    };
-    let same = |a: usize, b: usize| {
-        columns.iter().all(|column| {
-            column.is_valid(a) == column.is_valid(b) && column.value(a) == column.value(b)
-        })
-    };
-    let mut slices = Vec::new();
-    let mut from = 0;
-    for to in 1..=batch.num_rows() {
-        if to == batch.num_rows() || !same(to, from) {
-            slices.push((values(from), batch.slice(from, to - from)));
-            from = to;
-        }
-    }
-    Ok(slices)
-}
-
-fn drop_partition_columns(
-    contract: &DatasetSpec,
-    batch: &RecordBatch,
-) -> Result<RecordBatch, Error> {
-    if contract.partition().is_empty() {
-        return Ok(batch.clone());
-    }
-    let kept: Vec<usize> = contract
-        .columns()
-        .iter()
-        .enumerate()
-        .filter(|(_, column)| !contract.partition().contains(column.name()))
-        .map(|(index, _)| index)
-        .collect();
-    Ok(batch.project(&kept)?)
 }
 
 fn sorting_columns(contract: &DatasetSpec, files: &Schema) -> Result<Vec<SortingColumn>, Error> {

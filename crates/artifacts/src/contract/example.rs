@@ -7,9 +7,10 @@ use ossature_schema_spec::Fingerprint;
 use crate::{
     BloomFilterV1, CallCoverageV1, CompactionV1, DecidedV1, DigestV1, DroppedV1, EnablementV1,
     Envelope, Error, ExecutionProfileV1, ExtractSummaryV1, FailureV1, LayoutV1, LeafLayoutV1,
-    OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1, PolicyArtifactV1, ProtocolReportV1,
-    ProtocolV1, RequiredProtocolV1, RunManifestV1, RunOptionsV1, RunStatusV1, ScanAlignmentV1,
-    ScanArtifactV1, ScanModeV1, StatsDecisionV1, VacuumV1, WarningV1, WriteArtifactV1,
+    MaintenanceFactV1, OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1,
+    PolicyArtifactV1, ProtocolReportV1, ProtocolV1, RequiredProtocolV1, RunManifestV1,
+    RunOptionsV1, RunStatusV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1, StatsDecisionV1,
+    VacuumV1, WarningV1, WriteArtifactV1, WriteFailureV1,
 };
 
 fn digest(byte: u8) -> DigestV1 {
@@ -208,6 +209,33 @@ pub(super) fn write_artifact() -> Result<Envelope, Error> {
             },
             properties_set: pairs([("delta.enableChangeDataFeed", "true")]),
         },
+    })
+}
+
+pub(super) fn write_failure() -> Result<Envelope, Error> {
+    Envelope::seal(&WriteFailureV1 {
+        dataset: "cpg.cpg_nodes".to_owned(),
+        table_uri: "s3://bucket/lake/cpg/cpg_nodes/".to_owned(),
+        version: 4,
+        code: "store_failure".to_owned(),
+        message: "while storing part-22d1c8.parquet".to_owned(),
+        orphans: texts(["part-0f3a7b.parquet", "part-22d1c8.parquet"]),
+    })
+}
+
+pub(super) fn maintenance_fact() -> Result<Envelope, Error> {
+    Envelope::seal(&MaintenanceFactV1 {
+        dataset: "cpg.cpg_nodes".to_owned(),
+        table_uri: "s3://bucket/lake/cpg/cpg_nodes/".to_owned(),
+        upkeep: "vacuum".to_owned(),
+        is_done: true,
+        reason: "1 files are used by no version of the last 30 days and by none of 3 pinned ones"
+            .to_owned(),
+        version_before: 5,
+        version: 5,
+        files_added: 0,
+        files_removed: 0,
+        deleted: texts(["part-0f3a7b.parquet"]),
     })
 }
 

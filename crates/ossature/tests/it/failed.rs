@@ -1,10 +1,12 @@
 //! A run that fails is recorded as failed, and where that is impossible, somebody is told.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
-use crate::program::{Failure, Lake, ossature};
+use crate::policy::File;
+use crate::program::{Failure, Lake, ossature, output};
 use crate::shop::Tree;
 
 fn tree() -> Result<Tree, Failure> {
@@ -66,5 +68,58 @@ fn a_failure_that_cannot_be_recorded_is_told() -> Result<(), Failure> {
         .map(|run| run["status"].clone())
         .collect();
     assert_eq!(statuses, ["running"]);
+    Ok(())
+}
+
+/// The files that a commit adds, in its order: that of the rows.
+fn added(table: &Path, version: u64) -> Result<Vec<String>, Failure> {
+    let commit = table.join(format!("_delta_log/{version:020}.json"));
+    let mut files = Vec::new();
+    for line in fs::read_to_string(commit)?.lines() {
+        let action: Value = serde_json::from_str(line)?;
+        files.extend(action["add"]["path"].as_str().map(str::to_owned));
+    }
+    Ok(files)
+}
+
+#[test]
+fn a_failed_write_tells_what_it_left_behind() -> Result<(), Failure> {
+    let (tree, lake) = (tree()?, Lake::new()?);
+    let policy = File::new("[tables.\"cpg.cpg_nodes\"]\nrows_per_file_max = 2\n")?;
+    // Equal rows give equal files, so another lake tells which file is stored last.
+    let sound = Lake::new()?;
+    output(policy.build(&sound, &tree))?;
+    let files = added(&sound.path().join("cpg/cpg_nodes"), 1)?;
+    let last = files.last().ok_or("files were added")?;
+    assert!(files.len() > 2, "{files:?}");
+    let table = lake.path().join("cpg/cpg_nodes");
+    fs::create_dir_all(table.join(last).join("in the way"))?;
+
+    let answer = ossature(policy.build(&lake, &tree))?;
+    assert_eq!(answer.code, Some(5), "{}", answer.stderr);
+    let runs = lake.runs()?;
+    let run = runs[0]["run_id"].as_str().unwrap_or_default();
+    let shown = output(lake.arguments(&["show", run, "--format", "json"]))?;
+    let shown: Value = serde_json::from_str(&shown)?;
+    let failures = shown["decisions"]["failures"].as_array();
+    let Some([failure]) = failures.map(Vec::as_slice) else {
+        return Err("one write failed".into());
+    };
+    assert_eq!(failure["dataset"], "cpg.cpg_nodes");
+    assert_eq!(failure["code"], shown["failure"]["code"]);
+    assert_eq!(failure["version"], 0);
+    let message = failure["message"].as_str().unwrap_or_default();
+    assert!(message.contains(last), "{message}");
+    let orphans = failure["orphans"].as_array().into_iter().flatten();
+    let orphans: Vec<&str> = orphans.filter_map(Value::as_str).collect();
+    assert!(orphans.len() > 1, "{failure}");
+    let live = added(&table, 0)?;
+    let people = output(lake.arguments(&["show", run]))?;
+    for orphan in orphans {
+        assert!(table.join(orphan).exists(), "{orphan}");
+        assert!(!live.iter().any(|file| file == orphan), "{orphan}");
+        assert!(people.contains(orphan), "{orphan} in\n{people}");
+    }
+    assert!(!table.join("_delta_log/00000000000000000001.json").exists());
     Ok(())
 }

@@ -8,6 +8,7 @@ mod hostile;
 mod integrity;
 mod interrupt;
 mod killed;
+mod maintain;
 mod policy;
 mod program;
 mod query;

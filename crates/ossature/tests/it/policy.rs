@@ -11,12 +11,12 @@ use crate::program::{Failure, Lake, of_outputs, ossature, output};
 use crate::shop::Tree;
 
 /// A policy file in a folder that is removed with it.
-struct File {
+pub(crate) struct File {
     folder: TempDir,
 }
 
 impl File {
-    fn new(text: impl AsRef<[u8]>) -> Result<Self, Failure> {
+    pub(crate) fn new(text: impl AsRef<[u8]>) -> Result<Self, Failure> {
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
         let file = Self { folder };
         fs::write(file.path(), text)?;
@@ -28,13 +28,13 @@ impl File {
     }
 
     /// Arguments, followed by those that name this file.
-    fn arguments(&self, arguments: &[&str]) -> Vec<OsString> {
+    pub(crate) fn arguments(&self, arguments: &[&str]) -> Vec<OsString> {
         let policy = [OsString::from("--policy"), self.path().into()];
         arguments.iter().map(OsString::from).chain(policy).collect()
     }
 
     /// A build of a small tree under this policy.
-    fn build(&self, lake: &Lake, tree: &Tree) -> Vec<OsString> {
+    pub(crate) fn build(&self, lake: &Lake, tree: &Tree) -> Vec<OsString> {
         let mut arguments = lake.build_arguments(tree.root(), 1);
         arguments.extend(self.arguments(&[]));
         arguments

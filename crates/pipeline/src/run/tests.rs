@@ -17,48 +17,60 @@ struct Filled {
     run: Run,
 }
 
+fn dataset(name: &str) -> DatasetSpec {
+    DatasetSpec::builder(name, "One row per thing.")
+        .column(ColumnSpec::required("id", ColumnType::Int64).unwrap())
+        .key(["id"])
+        .order_by(["id"])
+        .build()
+        .unwrap()
+}
+
+fn rows(ids: impl IntoIterator<Item = i64>) -> RecordBatch {
+    let ids: Int64Array = ids.into_iter().map(Some).collect();
+    RecordBatch::try_from_iter([("id", Arc::new(ids) as _)]).unwrap()
+}
+
+/// A run over sources whose files hold two rows at the most.
+fn request<const N: usize>(lake: &Lake, sources: [&str; N]) -> RunRequest {
+    RunRequest {
+        lake: lake.clone(),
+        start: RunStart {
+            run_id: "first".to_owned(),
+            parent_run_id: None,
+            source: None,
+            code_version: "0.0.0".to_owned(),
+            engine_versions: BTreeMap::new(),
+            environment: None,
+            options: RunOptionsV1 {
+                python_version: "3.14".to_owned(),
+                max_file_bytes: 1 << 23,
+            },
+            execution: ExecutionProfileV1 {
+                threads: 1,
+                memory_bytes_max: 1 << 29,
+                batch_rows: 8192,
+            },
+            started_at_unix_ms: 1,
+        },
+        graph: ViewGraph::try_new(sources.map(dataset), []).unwrap(),
+        policy: |_| TablePolicy::default().rows_per_file_max(2.try_into().unwrap()),
+        overrides: LakeOverrides::default(),
+        session: SessionSpec::default(),
+        observer: Arc::new(|_| {}),
+    }
+}
+
 impl Filled {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let lake = Lake::try_new(&folder.path().to_string_lossy()).unwrap();
-        let things = DatasetSpec::builder("extract.things", "One row per thing.")
-            .column(ColumnSpec::required("id", ColumnType::Int64).unwrap())
-            .key(["id"])
-            .order_by(["id"])
-            .build()
+        let mut run = Run::begin(request(&lake, ["extract.things"]))
+            .await
             .unwrap();
-        let name = things.name().clone();
-        let request = RunRequest {
-            lake: lake.clone(),
-            start: RunStart {
-                run_id: "first".to_owned(),
-                parent_run_id: None,
-                source: None,
-                code_version: "0.0.0".to_owned(),
-                engine_versions: BTreeMap::new(),
-                environment: None,
-                options: RunOptionsV1 {
-                    python_version: "3.14".to_owned(),
-                    max_file_bytes: 1 << 23,
-                },
-                execution: ExecutionProfileV1 {
-                    threads: 1,
-                    memory_bytes_max: 1 << 29,
-                    batch_rows: 8192,
-                },
-                started_at_unix_ms: 1,
-            },
-            graph: ViewGraph::try_new([things], []).unwrap(),
-            policy: |_| TablePolicy::default(),
-            overrides: LakeOverrides::default(),
-            session: SessionSpec::default(),
-            observer: Arc::new(|_| {}),
-        };
-        let mut run = Run::begin(request).await.unwrap();
         let mut sources = run.source_writers().await.unwrap();
-        let ids = Arc::new(Int64Array::from(vec![1, 2, 4]));
-        let rows = RecordBatch::try_from_iter([("id", ids as _)]).unwrap();
-        sources.push(&name, &rows).await.unwrap();
+        let name = dataset("extract.things").name().clone();
+        sources.push(&name, &rows([1, 2, 4])).await.unwrap();
         run.finish_sources(sources).await.unwrap();
         Self { folder, lake, run }
     }
@@ -126,4 +138,44 @@ async fn a_run_is_published_once() {
     let late = filled.run.fail(4, "late", &std::fmt::Error).await;
     assert!(matches!(late, Err(Error::Records(_))));
     assert_eq!(filled.recorded().await, published);
+}
+
+#[tokio::test]
+async fn sources_that_are_given_up_tell_what_they_left_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = Lake::try_new(&folder.path().to_string_lossy()).unwrap();
+    let names = ["extract.idle", "extract.others", "extract.things"];
+    let mut run = Run::begin(request(&lake, names)).await.unwrap();
+    let mut sources = run.source_writers().await.unwrap();
+    let [_, others, things] = names.map(|name| dataset(name).name().clone());
+    // So many files that encoders have to be waited for, so that some are stored.
+    sources.push(&others, &rows(0..500)).await.unwrap();
+    sources.push(&things, &rows(0..500)).await.unwrap();
+    let error = sources.push(&things, &rows([7])).await.unwrap_err();
+    assert_eq!(error.code(), "out_of_order");
+    let late = sources.push(&others, &rows([500])).await.unwrap_err();
+    assert_eq!(late.code(), "unknown_source");
+    // Whoever drives the run says it in other words.
+    run.fail(2, "stopped", &std::fmt::Error).await.unwrap();
+
+    let stored = StoredArtifacts::of(&lake, "first").await.unwrap();
+    let told: Vec<(&str, &str)> = stored
+        .failures
+        .iter()
+        .map(|failure| (failure.dataset.as_str(), failure.code.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("extract.others", "given_up"),
+            ("extract.things", "out_of_order")
+        ]
+    );
+    for failure in &stored.failures {
+        assert!(!failure.orphans.is_empty(), "{}", failure.dataset);
+        let table = folder.path().join(failure.dataset.replace('.', "/"));
+        // What was just being stored may not be there.
+        let mut orphans = failure.orphans.iter();
+        assert!(orphans.any(|orphan| table.join(orphan).is_file()));
+    }
 }
