@@ -38,7 +38,7 @@ const ROWS_PER_FILE_MAX: u64 = 1 << 18;
 /// One way to write the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Peer {
-    /// Ours: order, key and contract checked, rows and files digested, footers read back, one commit.
+    /// Ours: order, key and contract checked, files digested, footers read back, one commit.
     Ours,
     /// `WriteBuilder` of delta-rs with the codec, and for the rest what it does unasked.
     DeltaRs,

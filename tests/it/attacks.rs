@@ -762,7 +762,7 @@ async fn a_merge_finds_keys_in_other_folders_or_is_refused() -> Result<(), Failu
 async fn a_writer_that_refused_rows_commits_none() -> Result<(), Failure> {
     let lake = TemporaryLake::try_new()?;
     let contract = things("cpg.things")?;
-    let pool = || EncodePool::new(NonZeroUsize::MIN);
+    let pool = || EncodePool::try_new(NonZeroUsize::MIN);
     let open = |mode| request(&lake.lake, &contract, 100, mode);
     write(open(WriteMode::Overwrite)?, 1, [rows(0..50)?]).await?;
     let all = WriteMode::Replace(vec![KeyRange::between(
@@ -774,7 +774,7 @@ async fn a_writer_that_refused_rows_commits_none() -> Result<(), Failure> {
         (WriteMode::Overwrite, rows([1, 9])?.project(&[0, 1])?),
         (all, rows([9, 10])?),
     ] {
-        let mut writer = TableWriter::open(open(mode)?, pool()).await?;
+        let mut writer = TableWriter::open(open(mode)?, pool()?).await?;
         writer.push(&rows([1])?).await?;
         let refused = writer.push(&bad).await.err().map(|error| error.code());
         assert!(refused.is_some());
@@ -932,7 +932,7 @@ async fn of_two_writers_one_commits() -> Result<(), Failure> {
             write(open(WriteMode::Append)?, 1, [rows([1, 3, 5])?]).await?;
             let mut writers = Vec::new();
             for (run, mode) in [("first", &first), ("second", &second)] {
-                let pool = EncodePool::new(NonZeroUsize::MIN);
+                let pool = EncodePool::try_new(NonZeroUsize::MIN)?;
                 let mut request = open(mode.clone())?;
                 request.provenance.run_id = run.to_owned();
                 let mut writer = TableWriter::open(request, pool).await?;

@@ -331,7 +331,7 @@ async fn two_creators_make_one_table() -> Result<(), Failure> {
     let append = |ids: std::ops::Range<i64>| {
         let request = asked(&lake, &contract, &TablePolicy::default(), WriteMode::Append);
         async move {
-            let pool = ossature_write_pipeline::EncodePool::new(std::num::NonZeroUsize::MIN);
+            let pool = ossature_write_pipeline::EncodePool::try_new(std::num::NonZeroUsize::MIN)?;
             let mut writer = ossature_write_pipeline::TableWriter::open(request?, pool).await?;
             writer.push(&rows(ids)?).await?;
             Ok::<_, Failure>(writer.finish().await)

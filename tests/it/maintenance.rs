@@ -32,7 +32,7 @@ async fn kept_up(
             .collect(),
         is_dry_run,
     };
-    Ok(maintain(&asked, &EncodePool::new(NonZeroUsize::MIN)).await?)
+    Ok(maintain(&asked, &EncodePool::try_new(NonZeroUsize::MIN)?).await?)
 }
 
 fn of(facts: &[MaintenanceFact], upkeep: Upkeep) -> Result<&MaintenanceFact, Failure> {

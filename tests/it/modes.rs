@@ -146,7 +146,8 @@ impl Table {
                     ROWS_PER_FILE,
                     WriteMode::Merge,
                 )?;
-                let pool = ossature_write_pipeline::EncodePool::new(std::num::NonZeroUsize::MIN);
+                let pool =
+                    ossature_write_pipeline::EncodePool::try_new(std::num::NonZeroUsize::MIN)?;
                 let mut writer = ossature_write_pipeline::TableWriter::open(request, pool).await?;
                 for batch in batches(&rows, 7)? {
                     writer.push(&batch).await?;

@@ -152,7 +152,7 @@ async fn a_stale_writer_does_not_hide_what_came_between() -> Result<(), Failure>
     let contract = things("cpg.things")?;
     let request = || request(&lake.lake, &contract, 100, WriteMode::Overwrite);
     write(request()?, 1, [rows(0..50)?]).await?;
-    let pool = EncodePool::new(NonZeroUsize::MIN);
+    let pool = EncodePool::try_new(NonZeroUsize::MIN)?;
     let mut stale = TableWriter::open(request()?, pool).await?;
     stale.push(&rows(0..10)?).await?;
     write(request()?, 1, [rows(0..60)?]).await?;
@@ -173,7 +173,7 @@ async fn of_two_appends_of_equal_rows_by_one_run_none_is_taken_for_the_other() -
     let contract = things("cpg.things")?;
     let request = || request(&lake.lake, &contract, 100, WriteMode::Append);
     write(request()?, 1, [rows(0..50)?]).await?;
-    let pool = EncodePool::new(NonZeroUsize::MIN);
+    let pool = EncodePool::try_new(NonZeroUsize::MIN)?;
     let mut first = TableWriter::open(request()?, pool.clone()).await?;
     let mut second = TableWriter::open(request()?, pool).await?;
     for writer in [&mut first, &mut second] {
@@ -224,7 +224,7 @@ async fn an_earlier_run_does_not_replace_a_later_one() -> Result<(), Failure> {
     };
     write(numbered(2)?, 1, [rows(0..50)?]).await?;
     // Before it has computed a row.
-    let earlier = TableWriter::open(numbered(1)?, EncodePool::new(NonZeroUsize::MIN)).await;
+    let earlier = TableWriter::open(numbered(1)?, EncodePool::try_new(NonZeroUsize::MIN)?).await;
     assert_eq!(earlier.err().map(|error| error.code()), Some("superseded"));
     Ok(())
 }
@@ -334,7 +334,7 @@ async fn a_file_that_cannot_be_stored_ends_the_write() -> Result<(), Failure> {
     // Where the first file should go there is a folder.
     std::fs::create_dir_all(Path::new(&folder).join(paths(&added)[0]))?;
     let request = request(&lake.lake, &contract, 100, WriteMode::Overwrite)?;
-    let mut writer = TableWriter::open(request, EncodePool::new(NonZeroUsize::MIN)).await?;
+    let mut writer = TableWriter::open(request, EncodePool::try_new(NonZeroUsize::MIN)?).await?;
     let mut refused = None;
     for batch in &batches {
         if let Err(error) = writer.push(batch).await {
@@ -353,7 +353,7 @@ async fn a_file_that_cannot_be_stored_ends_the_write() -> Result<(), Failure> {
 #[tokio::test]
 async fn a_writer_that_is_dropped_stores_no_more_files() -> Result<(), Failure> {
     let lake = TemporaryLake::try_new()?;
-    let pool = EncodePool::new(NonZeroUsize::MIN);
+    let pool = EncodePool::try_new(NonZeroUsize::MIN)?;
     let open = async |name: &str| -> Result<TableWriter, Failure> {
         let request = request(&lake.lake, &things(name)?, 10, WriteMode::Overwrite)?;
         Ok(TableWriter::open(request, pool.clone()).await?)

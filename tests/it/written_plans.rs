@@ -25,7 +25,7 @@ async fn write_sql(
     threads: usize,
     sql: &str,
 ) -> Result<WriteOutcome, Failure> {
-    let pool = EncodePool::new(NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN));
+    let pool = EncodePool::try_new(NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN))?;
     let (state, plan) = session.sql(sql).await?.into_parts();
     Ok(write_plan(request, pool, &state, plan).await?)
 }

@@ -121,7 +121,7 @@ pub async fn write(
     threads: usize,
     batches: impl IntoIterator<Item = RecordBatch>,
 ) -> Result<WriteOutcome, Failure> {
-    let pool = EncodePool::new(NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN));
+    let pool = EncodePool::try_new(NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN))?;
     let mut writer = TableWriter::open(request, pool).await?;
     for batch in batches {
         writer.push(&batch).await?;

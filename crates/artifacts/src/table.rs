@@ -168,7 +168,7 @@ impl ArtifactTable {
                 metadata: BTreeMap::new(),
             },
         };
-        let pool = EncodePool::new(NonZeroUsize::MIN);
+        let pool = EncodePool::try_new(NonZeroUsize::MIN)?;
         let mut attempts = Attempts::at_opening();
         loop {
             let open = TableWriter::open(request.clone(), pool.clone()).await;
@@ -326,7 +326,7 @@ fn write_columns() -> Vec<Column> {
         (
             "content_hash",
             Utf8,
-            "A digest of the written rows in their order.",
+            "A digest of the files that hold the written rows.",
         ),
         ("contract_hash", Utf8, "A digest of the dataset's contract."),
         ("policy_hash", Utf8, "A digest of the resolved policy."),

@@ -93,7 +93,7 @@ async fn write_things(lake: &Lake, run_id: &str, ids: &[i64]) -> WriteOutcome {
     let column = |values: &[i64]| Arc::new(Int64Array::from(values.to_vec())) as ArrayRef;
     let rows = [("id", column(ids)), ("size", column(ids))];
     let rows = RecordBatch::try_from_iter(rows).unwrap();
-    let pool = EncodePool::new(NonZeroUsize::MIN);
+    let pool = EncodePool::try_new(NonZeroUsize::MIN).unwrap();
     let mut writer = TableWriter::open(request, pool).await.unwrap();
     writer.push(&rows).await.unwrap();
     writer.finish().await.unwrap()
@@ -468,7 +468,7 @@ async fn a_payload_that_does_not_meet_its_contract_is_an_error_not_a_missing_run
     let at = rows[0].schema().index_of("payload_version").unwrap();
     columns[at] = Arc::new(arrow_array::Int32Array::from(vec![2]));
     let from_the_future = RecordBatch::try_new(rows[0].schema(), columns).unwrap();
-    let pool = EncodePool::new(NonZeroUsize::MIN);
+    let pool = EncodePool::try_new(NonZeroUsize::MIN).unwrap();
     let mut writer = TableWriter::open(request, pool).await.unwrap();
     writer.push(&from_the_future).await.unwrap();
     writer.finish().await.unwrap();

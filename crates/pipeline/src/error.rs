@@ -43,6 +43,9 @@ pub enum Error {
         /// The reason.
         source: Box<WriteFailure>,
     },
+    /// The threads that encode cannot be started.
+    #[error("files cannot be encoded")]
+    Encoders(#[source] ossature_write_pipeline::Error),
     /// A record of the run cannot be read or stored.
     #[error("the records of the runs cannot be read or stored")]
     Records(#[from] Box<ossature_artifacts::Error>),
@@ -86,6 +89,7 @@ impl Error {
             Self::Lineage { source, .. } => source.code(),
             Self::Write { source, .. } => self.code_of_engine().unwrap_or(source.code()),
             Self::Upkeep { source, .. } => source.code(),
+            Self::Encoders(error) => error.code(),
             Self::Records(error) => error.code(),
             Self::Compute { .. } => self.code_of_engine().unwrap_or("engine_failure"),
             Self::UnknownSource { .. } => "unknown_source",
@@ -107,6 +111,7 @@ impl Error {
             },
             Self::Compute { .. } => refusal_of_rows(self.engine()?)?.hint(),
             Self::Upkeep { source, .. } => source.hint(),
+            Self::Encoders(error) => error.hint(),
             Self::Records(error) => error.hint(),
             Self::NothingPublished { lake } => {
                 Some(format!("run `ossature build SRC --lake {lake}`"))

@@ -69,7 +69,7 @@ pub struct Run {
 impl Run {
     /// Writes down that the run has begun.
     ///
-    /// **Errors**: [`Error::Registry`], [`Error::Records`], [`Error::Compute`] when a function cannot be registered.
+    /// **Errors**: [`Error::Encoders`], [`Error::Records`], [`Error::Registry`] when a function cannot be registered.
     pub async fn begin(mut request: RunRequest) -> Result<Self, Error> {
         let mut session = request.session.build()?;
         ossature_udfs::register(&mut session).map_err(|error| {
@@ -78,6 +78,7 @@ impl Run {
                 source: Box::new(error),
             }
         })?;
+        let pool = EncodePool::try_new(request.session.threads).map_err(Error::Encoders)?;
         request.start.environment = Some(environment_hash(&session.state()));
         let ledger = RunLedger::of(&request.lake);
         let manifest = ledger.begin(&request.start).await?;
@@ -87,7 +88,7 @@ impl Run {
             .map(|entry| (entry.name.to_owned(), entry.version.to_string()))
             .collect();
         Ok(Self {
-            pool: EncodePool::new(request.session.threads),
+            pool,
             artifacts: RunArtifacts::of(&manifest.run_id),
             catalog: Catalog::new(session),
             outputs: Vec::new(),

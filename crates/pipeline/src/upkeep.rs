@@ -56,7 +56,7 @@ pub struct UpkeepOutcome {
 /// keep the others from their upkeep.
 ///
 /// **Errors**: [`Error::Policy`] before anything is done, [`Error::Records`] when it cannot be told what was published,
-/// [`Error::NothingPublished`] when the lake has no run at all.
+/// [`Error::NothingPublished`] when the lake has no run at all, [`Error::Encoders`].
 pub async fn keep_up(request: &UpkeepRequest) -> Result<UpkeepOutcome, Error> {
     let tables = tables(request)?;
     let runs = RunLedger::of(&request.lake).runs().await?;
@@ -66,7 +66,7 @@ pub async fn keep_up(request: &UpkeepRequest) -> Result<UpkeepOutcome, Error> {
         });
     }
     let pins = pins(runs.iter().map(|run| &run.manifest));
-    let pool = EncodePool::new(request.threads);
+    let pool = EncodePool::try_new(request.threads).map_err(Error::Encoders)?;
     let record = MaintenanceRecord::of(&request.lake);
     let mut outcome = UpkeepOutcome::default();
     for (contract, policy) in tables {

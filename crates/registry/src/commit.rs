@@ -12,7 +12,7 @@ pub const COMMIT_KEY_PREFIX: &str = "ossature.";
 pub mod commit_keys {
     /// The version of the writer's rules for bytes and names.
     pub const WRITER: &str = "ossature.writer";
-    /// The digest of the table's rows in their order.
+    /// The digest of the version's files.
     pub const CONTENT_HASH: &str = "ossature.contentHash";
     /// The order that holds inside and across the files, as a list of columns, ` desc` behind the descending ones.
     pub const ORDER: &str = "ossature.order";
@@ -76,7 +76,7 @@ impl OrderingClaim {
 pub struct CommitFacts {
     /// Whether our writer made it.
     pub ours: bool,
-    /// The digest of the rows.
+    /// The digest of the version's files.
     pub content: Option<Fingerprint>,
     /// The proven order.
     pub order: Option<OrderingClaim>,

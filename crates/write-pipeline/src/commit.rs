@@ -22,7 +22,7 @@ pub(crate) struct FileFacts {
     pub(crate) path: String,
     pub(crate) bytes: u64,
     pub(crate) rows: u64,
-    /// The digest of its rows.
+    /// The digest of its bytes.
     pub(crate) content: Fingerprint,
     /// The row-encoded sort keys of its first and of its last row.
     pub(crate) first: Vec<u8>,
@@ -49,7 +49,7 @@ pub(crate) struct Committed {
     pub(crate) version: Version,
     pub(crate) added: usize,
     pub(crate) removed: usize,
-    /// The digest of the version's rows, for an append of those that were added.
+    /// The digest of the version's files, for an append of those that were added.
     pub(crate) content: Fingerprint,
 }
 
@@ -239,7 +239,7 @@ fn operation(request: &WriteRequest) -> DeltaOperation {
 
 /// What can be said of the version that a commit makes.
 struct VersionFacts {
-    /// The digest of all its rows, if every file tells that of its own.
+    /// The digest of all its files, if every one tells its own.
     content: Option<Fingerprint>,
     /// Whether the rows are in the declared order, inside of files and across those of a partition.
     is_ordered: bool,
@@ -299,8 +299,7 @@ pub(crate) fn content_of(files: &[FileFacts]) -> Fingerprint {
     )
 }
 
-/// The digest of rows that lie in several files: of the digests of the files, by partition and key. So it depends on
-/// where rows are cut, and not on what files are called or how they are encoded.
+/// The digest of rows that lie in several files: of the digests of the files, by partition and key.
 fn digest_files<'a>(
     files: impl Iterator<Item = (&'a PartitionValues, u64, Fingerprint, &'a Vec<u8>)>,
 ) -> Fingerprint {
@@ -308,7 +307,7 @@ fn digest_files<'a>(
         .map(|(partition, rows, content, first)| (partition, first, content, rows))
         .collect();
     files.sort();
-    let mut hasher = CanonicalHasher::new("ossature.table_content.v1");
+    let mut hasher = CanonicalHasher::new("ossature.table_content.v2");
     hasher.list(files.len());
     for (partition, _, content, rows) in files {
         hasher.list(partition.len());

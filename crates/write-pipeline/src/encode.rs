@@ -1,46 +1,92 @@
 //! One file: rows to bytes, the footer read back, a name from the content.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, DataType, FieldRef, SchemaRef};
 use arrow_select::concat::concat;
 use bytes::Bytes;
 use ossature_delta_policy::{LeafLayout, ParquetLayout};
-use ossature_schema_spec::{Codec, Encoding, PageStatistics};
+use ossature_schema_spec::{Codec, Encoding, Fingerprint, PageStatistics};
+use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowColumnWriter, ArrowWriter, ArrowWriterOptions, compute_leaves,
+    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
 };
 use parquet::basic::{Compression, Encoding as ParquetEncoding, ZstdLevel};
-use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, SortingColumn};
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
-use parquet::schema::types::ColumnPath;
-use sha2::{Digest, Sha256};
+use parquet::file::properties::{
+    EnabledStatistics, WriterProperties, WriterPropertiesPtr, WriterVersion,
+};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::{ColumnPath, TypePtr};
 
 use crate::Error;
 
 /// Who wrote the file. It is part of the bytes, so it names the rules and not a release.
-const CREATED_BY: &str = "ossature deterministic writer 1";
+const CREATED_BY: &str = "ossature deterministic writer 2";
 
 /// Bytes that statistics keep of a text. Longer values have bounds that are not exact, and are left out of the log.
 const BOUND_BYTES_MAX: usize = 64;
 
+/// Bytes of a file besides its column chunks: what its footer and its indexes seldom exceed.
+const FOOTER_BYTES: usize = 1 << 16;
+
 /// How the files of a table are encoded.
-#[derive(Debug)]
 pub(crate) struct FileEncoder {
     schema: SchemaRef,
-    properties: WriterProperties,
+    parquet_schema: TypePtr,
+    properties: WriterPropertiesPtr,
+    columns: ArrowRowGroupWriterFactory,
+    /// Column chunks of a row group.
+    leaves: usize,
     layout: ParquetLayout,
     sorting: Vec<SortingColumn>,
 }
 
+impl fmt::Debug for FileEncoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileEncoder")
+            .field("layout", &self.layout)
+            .field("sorting", &self.sorting)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A file, ready to be stored.
 pub(crate) struct EncodedFile {
-    /// Hexadecimal digits of the digest of the bytes.
-    pub(crate) digest: String,
+    /// The BLAKE3 digest of the bytes.
+    pub(crate) digest: Fingerprint,
     pub(crate) bytes: Bytes,
     pub(crate) footer: ParquetMetaData,
+}
+
+/// The values of one column in one row group, to be encoded on whatever thread there is.
+pub(crate) struct ColumnTask {
+    field: FieldRef,
+    values: ValueSource,
+    page_rows: usize,
+    /// A nested column has several leaves, and an encoder for each.
+    encoders: Vec<ArrowColumnWriter>,
+}
+
+impl ColumnTask {
+    /// Encodes the values, and lets them go.
+    ///
+    /// **Determinism**: the encoder ends pages where it is handed values, so it is handed arrays that depend on the number
+    /// of rows alone: those of whole pages, and what remains of a row group. See also [`properties`].
+    pub(crate) fn encode(mut self) -> Result<Vec<ArrowColumnChunk>, Error> {
+        let parquet = Error::parquet("a file");
+        while let Some(page) = self.values.next(self.page_rows)? {
+            let leaves = compute_leaves(&self.field, &page).map_err(&parquet)?;
+            for (encoder, leaf) in self.encoders.iter_mut().zip(&leaves) {
+                encoder.write(leaf).map_err(&parquet)?;
+            }
+        }
+        drop(self.values);
+        let chunks = self.encoders.into_iter().map(ArrowColumnWriter::close);
+        chunks.collect::<Result<_, _>>().map_err(parquet)
+    }
 }
 
 impl FileEncoder {
@@ -51,10 +97,27 @@ impl FileEncoder {
         layout: ParquetLayout,
         sorting: Vec<SortingColumn>,
     ) -> Result<Self, Error> {
-        let properties = properties(dataset, &layout, &sorting)?;
+        let parquet = Error::parquet(dataset);
+        let properties = Arc::new(properties(dataset, &layout, &sorting)?);
+        let parquet_schema = ArrowSchemaConverter::new()
+            .convert(&schema)
+            .map_err(&parquet)?
+            .root_schema_ptr();
+        // The factory takes no more than schema and properties from a writer.
+        let writer = SerializedFileWriter::new(
+            std::io::sink(),
+            Arc::clone(&parquet_schema),
+            Arc::clone(&properties),
+        );
+        let columns =
+            ArrowRowGroupWriterFactory::new(&writer.map_err(&parquet)?, Arc::clone(&schema));
+        let fields = schema.fields().iter();
         Ok(Self {
+            leaves: fields.map(|field| leaves(field.data_type())).sum(),
             schema,
+            parquet_schema,
             properties,
+            columns,
             layout,
             sorting,
         })
@@ -65,50 +128,62 @@ impl FileEncoder {
         &self.schema
     }
 
-    /// Encodes the rows of one file: row group by row group, and in each column by column, so that what a column is
-    /// encoded with stays in the caches. A column's values are let go once its chunk is made.
-    ///
-    /// **Determinism**: the encoder ends pages where it is handed rows, so it is handed slices that depend on the
-    /// number of rows alone: those of whole pages, and what remains of a row group. See also [`properties`].
-    pub(crate) fn encode(&self, rows: Vec<RecordBatch>) -> Result<EncodedFile, Error> {
-        let name = "a file";
-        let options = ArrowWriterOptions::new()
-            .with_properties(self.properties.clone())
-            // The Arrow schema in the footer would only repeat what the table's schema says.
-            .with_skip_arrow_metadata(true);
-        let writer =
-            ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(&self.schema), options)
-                .map_err(Error::parquet(name))?;
-        let (mut writer, columns) = writer
-            .into_serialized_writer()
-            .map_err(Error::parquet(name))?;
-        let group_rows = self.layout.row_group_rows_max.max(1) as usize;
+    /// Divides the rows of one file into its column chunks: row group by row group, and in each column by column.
+    pub(crate) fn split(&self, rows: Vec<RecordBatch>) -> Result<Vec<ColumnTask>, Error> {
+        let page_rows = self.layout.page_rows_max.max(1) as usize;
+        let count: usize = rows.iter().map(RecordBatch::num_rows).sum();
+        let group_rows = group_rows(count, self.layout.row_group_rows_max);
         let mut rows = RowSource::new(rows);
-        let (mut total, mut groups) = (0, 0);
-        loop {
+        let mut tasks = Vec::new();
+        for number in 0.. {
             let group = rows.next(group_rows);
             if group.is_empty() {
                 break;
             }
-            total += group.iter().map(RecordBatch::num_rows).sum::<usize>();
-            let encoders = columns
-                .create_column_writers(groups)
-                .map_err(Error::parquet(name))?;
-            groups += 1;
-            let mut group_writer = writer.next_row_group().map_err(Error::parquet(name))?;
-            self.encode_group(group, encoders, |chunk| {
-                chunk.append_to_row_group(&mut group_writer)
-            })
-            .map_err(Error::parquet(name))?;
-            group_writer.close().map_err(Error::parquet(name))?;
+            let encoders = self.columns.create_column_writers(number);
+            let mut encoders = encoders.map_err(Error::parquet("a file"))?.into_iter();
+            for (field, parts) in self.schema.fields().iter().zip(into_columns(group)) {
+                tasks.push(ColumnTask {
+                    field: Arc::clone(field),
+                    encoders: encoders.by_ref().take(leaves(field.data_type())).collect(),
+                    values: ValueSource::new(parts),
+                    page_rows,
+                });
+            }
         }
-        let bytes = Bytes::from(writer.into_inner().map_err(Error::parquet(name))?);
+        Ok(tasks)
+    }
+
+    /// Puts the column chunks of the tasks together, in the tasks' order, reads the footer back and compares it with what
+    /// was asked for.
+    pub(crate) fn assemble(
+        &self,
+        rows: usize,
+        chunks: Vec<ArrowColumnChunk>,
+    ) -> Result<EncodedFile, Error> {
+        let parquet = Error::parquet("a file");
+        let length = |chunk: &ArrowColumnChunk| chunk.close().bytes_written;
+        let length: u64 = chunks.iter().map(length).sum();
+        let sink = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + FOOTER_BYTES);
+        let (schema, properties) = (
+            Arc::clone(&self.parquet_schema),
+            Arc::clone(&self.properties),
+        );
+        let mut writer = SerializedFileWriter::new(sink, schema, properties).map_err(&parquet)?;
+        let mut chunks = chunks.into_iter().peekable();
+        while chunks.peek().is_some() {
+            let mut group = writer.next_row_group().map_err(&parquet)?;
+            for chunk in chunks.by_ref().take(self.leaves.max(1)) {
+                chunk.append_to_row_group(&mut group).map_err(&parquet)?;
+            }
+            group.close().map_err(&parquet)?;
+        }
+        let bytes = Bytes::from(writer.into_inner().map_err(&parquet)?);
         let footer = ParquetMetaDataReader::new()
             .parse_and_finish(&bytes)
-            .map_err(Error::parquet(name))?;
-        let digest: [u8; 32] = Sha256::digest(&bytes).into();
-        let digest = ossature_schema_spec::Fingerprint::from_bytes(digest).to_hex();
-        self.verify(&digest, total, &footer)?;
+            .map_err(&parquet)?;
+        let digest = Fingerprint::from_bytes(*blake3::hash(&bytes).as_bytes());
+        self.verify(&digest.to_hex(), rows, &footer)?;
         Ok(EncodedFile {
             digest,
             bytes,
@@ -116,33 +191,13 @@ impl FileEncoder {
         })
     }
 
-    /// Encodes the columns of one row group, one after the other.
-    fn encode_group(
-        &self,
-        group: Vec<RecordBatch>,
-        encoders: Vec<ArrowColumnWriter>,
-        mut append: impl FnMut(ArrowColumnChunk) -> Result<(), ParquetError>,
-    ) -> Result<(), ParquetError> {
-        let page_rows = self.layout.page_rows_max.max(1) as usize;
-        let mut encoders = encoders.into_iter();
-        for (field, parts) in self.schema.fields().iter().zip(into_columns(group)) {
-            let mut values = ValueSource::new(parts);
-            // A nested column has several leaves, and an encoder for each.
-            let mut leaf_encoders: Vec<ArrowColumnWriter> = Vec::new();
-            while let Some(page) = values.next(page_rows)? {
-                let leaves = compute_leaves(field, &page)?;
-                let missing = leaves.len().saturating_sub(leaf_encoders.len());
-                leaf_encoders.extend(encoders.by_ref().take(missing));
-                for (encoder, leaf) in leaf_encoders.iter_mut().zip(&leaves) {
-                    encoder.write(leaf)?;
-                }
-            }
-            drop(values);
-            for encoder in leaf_encoders {
-                append(encoder.close()?)?;
-            }
-        }
-        Ok(())
+    /// Encodes the rows of one file on this thread.
+    #[cfg(test)]
+    pub(crate) fn encode(&self, rows: Vec<RecordBatch>) -> Result<EncodedFile, Error> {
+        let count = rows.iter().map(RecordBatch::num_rows).sum();
+        let chunks = self.split(rows)?.into_iter().map(ColumnTask::encode);
+        let chunks = chunks.collect::<Result<Vec<_>, _>>()?;
+        self.assemble(count, chunks.into_iter().flatten().collect())
     }
 
     /// Compares the footer that was read back with what was asked for.
@@ -221,6 +276,21 @@ impl FileEncoder {
 
 fn word(value: bool, yes: &str, no: &str) -> String {
     if value { yes } else { no }.to_owned()
+}
+
+/// Rows of a row group, of a file of so many: no group is much smaller than the others.
+fn group_rows(rows: usize, rows_max: u32) -> usize {
+    let groups = rows.div_ceil(rows_max.max(1) as usize).max(1);
+    rows.div_ceil(groups)
+}
+
+/// The columns that files have for one of this type.
+fn leaves(of: &DataType) -> usize {
+    match of {
+        DataType::List(inner) | DataType::Map(inner, _) => leaves(inner.data_type()),
+        DataType::Struct(fields) => fields.iter().map(|field| leaves(field.data_type())).sum(),
+        _ => 1,
+    }
 }
 
 /// The rows of a chunk, taken from its front.
@@ -397,7 +467,6 @@ mod tests {
         StructArray,
     };
     use arrow_buffer::{BooleanBuffer, NullBuffer};
-    use arrow_schema::DataType;
     use ossature_delta_policy::{Override, resolve_layout};
     use ossature_schema_spec::{
         BloomFilter, ColumnLayout, ColumnName, ColumnSpec, ColumnType, DatasetSpec,
@@ -472,7 +541,7 @@ mod tests {
             .iter()
             .map(RowGroupMetaData::num_rows)
             .collect();
-        assert_eq!(rows, [250, 250, 250, 250, 111]);
+        assert_eq!(rows, [223, 223, 223, 223, 219]);
     }
 
     #[test]

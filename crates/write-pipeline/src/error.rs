@@ -1,6 +1,7 @@
 //! Why rows do not become a version of a table.
 
 use std::fmt::Display;
+use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 
 use arrow_schema::{ArrowError, DataType};
@@ -10,6 +11,7 @@ use deltalake_core::kernel::transaction::TransactionError;
 use ossature_delta_policy::{Errors, ProtocolProblem};
 use ossature_schema_spec::{Change, ColumnName, DatasetName, Version};
 use parquet::errors::ParquetError;
+use rayon::ThreadPoolBuildError;
 use tokio::task::JoinError;
 
 /// Why rows do not become a version of a table. Whatever the reason, the table stays as it was.
@@ -295,6 +297,14 @@ pub enum Error {
         /// The failure.
         source: Box<object_store::Error>,
     },
+    /// Threads that encode could not be started.
+    #[error("{threads} threads that encode could not be started")]
+    Threads {
+        /// How many were asked for.
+        threads: NonZeroUsize,
+        /// The failure.
+        source: ThreadPoolBuildError,
+    },
     /// Work was cancelled because the runtime shut down.
     #[error("the runtime shut down while files were being encoded")]
     Cancelled,
@@ -338,6 +348,7 @@ impl Error {
             Self::Arrow(_) => "arrow_failure",
             Self::Parquet { .. } => "parquet_failure",
             Self::Store { .. } => "store_failure",
+            Self::Threads { .. } => "threads",
             Self::Cancelled => "cancelled",
         }
     }
@@ -369,6 +380,7 @@ impl Error {
             Self::KeyAcrossPartitions { .. } => Some(
                 "declare the partition columns as part of the key, or replace ranges".to_owned(),
             ),
+            Self::Threads { .. } => Some("ask for fewer threads".to_owned()),
             Self::BrokenOff { .. } => Some("begin the write again".to_owned()),
             Self::Conflict { .. } => {
                 Some("run it again from the table's present version".to_owned())
@@ -395,7 +407,7 @@ impl Error {
         }
     }
 
-    pub(crate) fn parquet(file: &str) -> impl FnOnce(ParquetError) -> Self {
+    pub(crate) fn parquet(file: &str) -> impl Fn(ParquetError) -> Self {
         move |source| Self::Parquet {
             file: file.to_owned(),
             source: Box::new(source),

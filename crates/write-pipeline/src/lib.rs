@@ -8,14 +8,14 @@
 //! |---|---|
 //! | how do rows become a version? | [`TableWriter`], [`write_stream`] for rows in order, [`write_plan`] for any |
 //! | what becomes of the rows that are there? | [`WriteMode`], [`KeyRange`] |
-//! | how many files are encoded at a time? | [`EncodePool`] |
+//! | which threads encode? | [`EncodePool`] |
 //! | what does a commit say of itself? | [`Provenance`], the keys in `ossature_registry::commit_keys` |
 //! | what came of it, or what was left behind? | [`WriteOutcome`], [`WriteFailure`] |
 //! | what is done to a table between writes? | [`maintain`] |
 //!
 //! ```text
-//! batches ─ contract ─ constraints ─ order ─┬─ cut by data ─┬─ digest ─ encode ─ footer ─ name ─ store ─┐
-//!                            stored files ──┘               ├─ digest ─ encode ─ ...                    ├─ one commit
+//! batches ─ contract ─ constraints ─ order ─┬─ cut by data ─┬─ encode ─ footer ─ digest ─ name ─ store ─┐
+//!                            stored files ──┘               ├─ encode ─ footer ─ ...                    ├─ one commit
 //!                                                           └─ a file that stays ──────────────────────┘
 //! ```
 //!
@@ -60,7 +60,7 @@
 //! };
 //! let rows = RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from(vec![1, 2, 3])) as _)])?;
 //!
-//! let mut writer = TableWriter::open(request, EncodePool::new(NonZeroUsize::MIN)).await?;
+//! let mut writer = TableWriter::open(request, EncodePool::try_new(NonZeroUsize::MIN)?).await?;
 //! writer.push(&rows).await?;
 //! let outcome = writer.finish().await?;
 //! assert_eq!((outcome.version.number(), outcome.rows, outcome.files), (1, 3, 1));
@@ -74,7 +74,6 @@ mod commit;
 mod constraint;
 mod contract;
 mod cut;
-mod digest;
 mod encode;
 mod error;
 mod maintenance;
@@ -83,6 +82,7 @@ mod name;
 mod order;
 mod partition;
 mod plan;
+mod pool;
 mod provenance;
 mod range;
 mod redaction;
@@ -96,10 +96,11 @@ mod writer;
 pub use error::{Error, WriteFailure};
 pub use maintenance::{MaintenanceFact, MaintenanceRequest, Upkeep, maintain};
 pub use plan::write_plan;
+pub use pool::EncodePool;
 pub use provenance::{Provenance, TransactionId, WriteMode};
 pub use range::KeyRange;
 pub use redaction::redact;
-pub use writer::{EncodePool, TableWriter, WriteOutcome, WriteRequest, write_stream};
+pub use writer::{TableWriter, WriteOutcome, WriteRequest, write_stream};
 
 /// The version of the rules for bytes and names. It changes when equal rows would give other files than before.
-pub const WRITER_VERSION: u32 = 1;
+pub const WRITER_VERSION: u32 = 2;

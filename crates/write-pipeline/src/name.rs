@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use object_store::path::Path;
-use ossature_schema_spec::{ColumnName, Version};
+use ossature_schema_spec::{ColumnName, Fingerprint, Version};
 
 use crate::WriteMode;
 
@@ -78,8 +78,8 @@ impl FileNames {
     }
 
     /// The path of the next file with this content.
-    pub(crate) fn next(&mut self, place: &FilePlace, digest: &str) -> Path {
-        let stem = format!("part-{}{}", &digest[..32], self.suffix);
+    pub(crate) fn next(&mut self, place: &FilePlace, digest: Fingerprint) -> Path {
+        let stem = format!("part-{:.32}{}", digest.to_hex(), self.suffix);
         let inside =
             |name: String| -> Path { place.folder.iter().cloned().chain([name]).collect() };
         let count = self.given.entry(inside(stem.clone())).or_default();
@@ -102,7 +102,9 @@ mod tests {
 
     #[test]
     fn no_two_files_of_a_table_have_one_name() {
-        let digest = "0123456789abcdef0123456789abcdef01234567";
+        let mut digest = [0; 32];
+        digest[..8].copy_from_slice(&[0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef]);
+        let digest = Fingerprint::from_bytes(digest);
         let mut overwrite = FileNames::new(&WriteMode::Overwrite, Version::new(0));
         let mut append = FileNames::new(&WriteMode::Append, Version::new(1));
         let root = FilePlace::default();
@@ -117,11 +119,11 @@ mod tests {
         ];
         let names = names.map(|path| path.to_string());
         let want = [
-            "part-0123456789abcdef0123456789abcdef.parquet",
-            "part-0123456789abcdef0123456789abcdef_2.parquet",
-            "family=local/part-0123456789abcdef0123456789abcdef.parquet",
-            "part-0123456789abcdef0123456789abcdef-2.parquet",
-            "part-0123456789abcdef0123456789abcdef-2_2.parquet",
+            "part-0123456789abcdef0000000000000000.parquet",
+            "part-0123456789abcdef0000000000000000_2.parquet",
+            "family=local/part-0123456789abcdef0000000000000000.parquet",
+            "part-0123456789abcdef0000000000000000-2.parquet",
+            "part-0123456789abcdef0000000000000000-2_2.parquet",
         ];
         assert_eq!(names, want);
     }

@@ -14,6 +14,7 @@ use arrow_array::{
     Array, ArrayRef, ArrowNativeTypeOp, GenericByteArray, PrimitiveArray, RecordBatch,
     new_null_array,
 };
+use arrow_buffer::ArrowNativeType;
 use arrow_row::{OwnedRow, RowConverter, Rows, SortField};
 use arrow_schema::{ArrowError, DataType, Schema, SortOptions};
 use ossature_schema_spec::{ColumnName, DatasetSpec, SortKey};
@@ -156,10 +157,10 @@ impl OrderCheck {
         let mut duplicate = None;
         for compared in 0..=self.columns.len() {
             if key_columns == Some(compared) {
-                duplicate = neighbours.equal.first().copied();
+                duplicate = neighbours.equal.first();
             }
             if let Some(column) = self.columns.get(compared)
-                && !neighbours.equal.is_empty()
+                && neighbours.equal.first().is_some()
             {
                 column.compare(batch, &mut neighbours)?;
             }
@@ -199,15 +200,32 @@ fn has(order: &[&SortKey], column: &ColumnName) -> bool {
 
 /// The rows of a batch that agree with the one before in all columns that were compared.
 struct Neighbours {
-    equal: Vec<usize>,
+    equal: EqualRows,
     /// The first row that comes before its predecessor.
     falling: Option<usize>,
+}
+
+/// Rows that are equal to the one before.
+enum EqualRows {
+    /// All but the first one of so many.
+    All(usize),
+    /// These, in their order.
+    Some(Vec<usize>),
+}
+
+impl EqualRows {
+    fn first(&self) -> Option<usize> {
+        match self {
+            Self::All(rows) => (*rows > 1).then_some(1),
+            Self::Some(rows) => rows.first().copied(),
+        }
+    }
 }
 
 impl Neighbours {
     fn new(rows: usize) -> Self {
         Self {
-            equal: (1..rows).collect(),
+            equal: EqualRows::All(rows),
             falling: None,
         }
     }
@@ -215,14 +233,55 @@ impl Neighbours {
     /// Compares them in one more column.
     fn compare(&mut self, compare: impl Fn(usize, usize) -> Ordering) {
         let falling = &mut self.falling;
-        self.equal.retain(|at| match compare(at - 1, *at) {
+        let mut is_equal = |at: usize| match compare(at - 1, at) {
             Ordering::Less => false,
             Ordering::Equal => true,
             Ordering::Greater => {
-                *falling = Some(falling.map_or(*at, |first| first.min(*at)));
+                *falling = Some(falling.map_or(at, |first| first.min(at)));
                 false
             }
-        });
+        };
+        match &mut self.equal {
+            EqualRows::All(rows) => {
+                let rows = (1..*rows).filter(|at| is_equal(*at)).collect();
+                self.equal = EqualRows::Some(rows);
+            }
+            EqualRows::Some(rows) => rows.retain(|at| is_equal(*at)),
+        }
+    }
+
+    /// Whether rows remain to be compared in a column whose values are all alike: then they stay as they are.
+    fn is_settled_by(&self, is_constant: impl FnOnce() -> bool) -> bool {
+        matches!(self.equal, EqualRows::All(_)) && is_constant()
+    }
+}
+
+/// Whether all values are one and the same, told by looking at their bytes as a whole: all are of one length, and the
+/// bytes are those one value further on.
+fn is_constant<T: ByteArrayType>(column: &GenericByteArray<T>) -> bool {
+    let offsets = column.offsets();
+    let (Some(first), Some(second)) = (offsets.first(), offsets.get(1)) else {
+        return true;
+    };
+    let length = second.as_usize() - first.as_usize();
+    let last = offsets[offsets.len() - 1].as_usize();
+    if last - first.as_usize() != length * column.len() {
+        return false;
+    }
+    let bytes = &column.value_data()[first.as_usize()..last];
+    bytes[length..] == bytes[..bytes.len() - length]
+        && offsets
+            .windows(2)
+            .all(|pair| pair[1].as_usize() - pair[0].as_usize() == length)
+}
+
+/// Compares texts, most of which differ in their first bytes or are short, without a call for each.
+fn compare_bytes(a: &[u8], b: &[u8]) -> Ordering {
+    match (a.split_first_chunk::<8>(), b.split_first_chunk::<8>()) {
+        (Some((a_head, a)), Some((b_head, b))) => u64::from_be_bytes(*a_head)
+            .cmp(&u64::from_be_bytes(*b_head))
+            .then_with(|| a.cmp(b)),
+        _ => a.iter().cmp(b),
     }
 }
 
@@ -278,8 +337,12 @@ impl OrderColumn {
     }
 
     fn bytes<T: ByteArrayType>(&self, column: &GenericByteArray<T>, neighbours: &mut Neighbours) {
+        if column.null_count() == 0 && neighbours.is_settled_by(|| is_constant(column)) {
+            return;
+        }
         let value = |at| -> &[u8] { column.value(at).as_ref() };
-        self.values(column, |a, b| value(a).cmp(value(b)), neighbours);
+        let compare = |a, b| compare_bytes(value(a), value(b));
+        self.values(column, compare, neighbours);
     }
 
     /// Compares values, and nulls before them.
@@ -526,24 +589,32 @@ mod tests {
             rows in proptest::collection::vec(
                 (
                     proptest::option::of(0..2_i64),
-                    proptest::option::of("[ab]{0,2}"),
+                    prop_oneof![
+                        Just(None),
+                        "[ab]{0,2}".prop_map(Some),
+                        "a{7,8}[ab]{0,2}".prop_map(Some),
+                        Just(Some("all alike".to_owned())),
+                    ],
                     proptest::option::of(any::<bool>()),
                     prop::sample::select(vec![-f64::NAN, -0.0, 0.0, f64::NAN]),
                 ),
                 1..8,
             ),
             sorted in any::<bool>(),
+            name_first in any::<bool>(),
+            begin in any::<prop::sample::Index>(),
         ) {
-            let contract = DatasetSpec::builder("cpg.things", "")
+            let builder = DatasetSpec::builder("cpg.things", "")
                 .column(ColumnSpec::nullable("id", ColumnType::Int64).unwrap())
                 .column(ColumnSpec::nullable("name", ColumnType::Utf8).unwrap())
                 .column(ColumnSpec::nullable("flag", ColumnType::Boolean).unwrap())
-                .column(ColumnSpec::nullable("weight", ColumnType::Float64).unwrap())
-                .order_by(["flag", "id"])
-                .then_descending("name")
-                .then_descending("weight")
-                .build()
-                .unwrap();
+                .column(ColumnSpec::nullable("weight", ColumnType::Float64).unwrap());
+            let builder = if name_first {
+                builder.order_by(["name", "flag", "id"])
+            } else {
+                builder.order_by(["flag", "id"]).then_descending("name")
+            };
+            let contract = builder.then_descending("weight").build().unwrap();
             let batch = |rows: &[JudgedRow]| {
                 let columns: Vec<ArrayRef> = vec![
                     Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>()),
@@ -562,15 +633,37 @@ mod tests {
                 places.sort_by_key(|at| keys.row(*at));
                 rows = places.into_iter().map(|at| rows[at].clone()).collect();
             }
-            let batch = batch(&rows);
+            let begin = begin.index(rows.len());
+            let batch = batch(&rows).slice(begin, rows.len() - begin);
             let keys = encoded(&batch);
-            let want = (1..rows.len()).find(|at| keys.row(at - 1) > keys.row(*at));
+            let want = (1..batch.num_rows()).find(|at| keys.row(at - 1) > keys.row(*at));
             let found = match OrderCheck::try_new(&contract, &batch.schema()).unwrap().keys(&batch).err() {
                 Some(Error::OutOfOrder { row, .. }) => usize::try_from(row).ok(),
                 Some(other) => panic!("{other}"),
                 None => None,
             };
             prop_assert_eq!(found, want);
+        }
+    }
+
+    #[test]
+    fn a_column_of_one_value_is_seen_as_such() {
+        let is_constant = |values: &[&str], from: usize| {
+            let column = StringArray::from_iter_values(values);
+            is_constant(&column.slice(from, values.len() - from))
+        };
+        for alike in [&[][..], &[""], &["ab"], &["", "", ""], &["ab", "ab", "ab"]] {
+            assert!(is_constant(alike, 0), "{alike:?}");
+        }
+        assert!(is_constant(&["b", "a", "a"], 1));
+        for others in [
+            &["ab", "aa"][..],
+            &["aa", "a", "aaa"],
+            &["a", "", "aa"],
+            &["ab", "ab", "a", "bab"],
+            &["", "a"],
+        ] {
+            assert!(!is_constant(others, 0), "{others:?}");
         }
     }
 

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
+use futures::future::try_join_all;
 use object_store::path::Path;
 use object_store::{DynObjectStore, ObjectStoreExt, PutPayload};
 use ossature_schema_spec::Fingerprint;
-use tokio::sync::{Mutex, OwnedSemaphorePermit};
+use tokio::sync::Mutex;
 
 use crate::Error;
 use crate::cut::Chunk;
-use crate::digest::ContentDigest;
 use crate::encode::FileEncoder;
 use crate::mapping::retype;
 use crate::name::{FileNames, FilePlace};
+use crate::pool::{EncodePool, FilePermit};
 use crate::statistics::StatisticsColumns;
 
 /// Encodes the chunks of one write and stores the files.
@@ -42,12 +43,10 @@ pub(crate) struct StoredFile {
     pub(crate) place: Arc<FilePlace>,
     /// The name that it was stored under.
     pub(crate) path: Path,
-    /// Hexadecimal digits of the digest of its bytes.
-    pub(crate) digest: String,
+    /// The digest of its bytes.
+    pub(crate) digest: Fingerprint,
     pub(crate) bytes: u64,
     pub(crate) rows: u64,
-    /// The digest of its rows.
-    pub(crate) content: Fingerprint,
     /// The row-encoded sort keys of its first and of its last row.
     pub(crate) first: Vec<u8>,
     pub(crate) last: Vec<u8>,
@@ -61,42 +60,44 @@ impl FileWriter {
         number: usize,
         chunk: Chunk,
         place: Arc<FilePlace>,
-        permit: OwnedSemaphorePermit,
+        pool: EncodePool,
+        permit: FilePermit,
     ) -> Result<StoredFile, Error> {
         let Chunk {
             batches,
             first,
             last,
         } = chunk;
-        let writer = Arc::clone(&self);
-        let encoded = tokio::task::spawn_blocking(move || {
-            let encode = || -> Result<_, Error> {
-                let content = digest_rows(&writer.schema, &batches)?;
-                let wanted = writer.encoder.schema();
-                let batches = if *wanted == writer.schema {
-                    batches
-                } else {
-                    let numbered = batches.iter().map(|batch| retype(batch, wanted));
-                    numbered.collect::<Result<_, _>>()?
-                };
-                let file = writer.encoder.encode(batches)?;
-                Ok((content, writer.statistics.render(&file.footer), file))
-            };
-            let encoded = encode();
-            // This thread cannot be stopped, so while it works it keeps the permit, whatever becomes of the write.
-            (encoded, permit)
+        let rows = batches.iter().map(RecordBatch::num_rows).sum();
+        let wanted = self.encoder.schema();
+        let batches = if *wanted == self.schema {
+            batches
+        } else {
+            let numbered = batches.iter().map(|batch| retype(batch, wanted));
+            numbered.collect::<Result<_, _>>()?
+        };
+        let columns = self.encoder.split(batches)?.into_iter();
+        let columns = columns.map(|column| pool.run(&permit, || column.encode()));
+        let mut chunks = Vec::new();
+        for encoded in try_join_all(columns).await? {
+            chunks.extend(encoded?);
+        }
+        let (writer, kept) = (Arc::clone(&self), permit.clone());
+        // Not in the queue of the columns, behind those of other files.
+        let assembled = tokio::task::spawn_blocking(move || {
+            let file = writer.encoder.assemble(rows, chunks);
+            drop(kept);
+            file.map(|file| (writer.statistics.render(&file.footer), file))
         });
-        let (encoded, permit) = encoded.await.map_err(Error::joined)?;
-        let (content, statistics, file) = encoded?;
-        let path = self.names.lock().await.next(&place, &file.digest);
+        let (statistics, file) = assembled.await.map_err(Error::joined)??;
+        let path = self.names.lock().await.next(&place, file.digest);
         let stored = StoredFile {
             number,
             place,
             path: path.clone(),
-            digest: file.digest,
             bytes: file.bytes.len() as u64,
-            rows: u64::try_from(file.footer.file_metadata().num_rows()).unwrap_or_default(),
-            content,
+            rows: rows as u64,
+            digest: file.digest,
             first,
             last,
             statistics,
@@ -135,17 +136,10 @@ impl FileWriter {
     }
 }
 
-/// The digest of the rows of one file.
-fn digest_rows(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Fingerprint, Error> {
-    let mut digest = ContentDigest::new(schema);
-    for batch in batches {
-        digest.update(batch)?;
-    }
-    Ok(digest.finish())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use arrow_array::Int64Array;
     use futures::StreamExt;
     use object_store::ObjectStore;
@@ -153,7 +147,6 @@ mod tests {
     use object_store::memory::InMemory;
     use ossature_delta_policy::{Override, resolve_layout};
     use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec, Version};
-    use tokio::sync::Semaphore;
 
     use super::*;
     use crate::WriteMode;
@@ -187,22 +180,23 @@ mod tests {
             names: Mutex::new(FileNames::new(&WriteMode::Overwrite, Version::new(0))),
             begun: Mutex::default(),
         });
-        let pool = Arc::new(Semaphore::new(1));
-        let permit = Arc::clone(&pool).acquire_owned().await.unwrap();
+        let pool = EncodePool::try_new(NonZeroUsize::MIN).unwrap();
+        let free = pool.free_files();
+        let permit = pool.file().await.unwrap();
         let place = Arc::new(FilePlace::default());
         let chunk = Chunk {
             batches: vec![rows.unwrap()],
             first: Vec::new(),
             last: Vec::new(),
         };
-        let task = tokio::spawn(Arc::clone(&files).write(0, chunk, place, permit));
+        let task = tokio::spawn(Arc::clone(&files).write(0, chunk, place, pool.clone(), permit));
         // It has its name when its bytes are known, and is put at once.
         while files.names.lock().await.is_unused() {
             tokio::task::yield_now().await;
         }
-        assert_eq!(pool.available_permits(), 0);
+        assert_eq!(pool.free_files(), free - 1);
         drop(listing);
         task.await.unwrap().unwrap();
-        assert_eq!(pool.available_permits(), 1);
+        assert_eq!(pool.free_files(), free);
     }
 }

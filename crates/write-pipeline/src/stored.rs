@@ -47,7 +47,7 @@ pub(crate) struct LiveFile {
     pub(crate) path: String,
     pub(crate) rows: usize,
     pub(crate) bytes: u64,
-    /// The digest of its rows.
+    /// The digest of its bytes.
     pub(crate) content: Fingerprint,
     /// The row-encoded sort keys of its first and of its last row.
     pub(crate) first: Vec<u8>,

@@ -1,7 +1,6 @@
 //! The deterministic writer: takes ordered batches, gives back one version of a table.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -15,7 +14,7 @@ use ossature_delta_policy::{
 use ossature_registry::{SessionSpec, TableLocation, open_dataset};
 use ossature_schema_spec::{DatasetSpec, Fingerprint, Version};
 use parquet::file::metadata::SortingColumn;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::cluster::{ClusterCheck, ClusterKey};
@@ -30,6 +29,7 @@ use crate::mapping::with_numbers;
 use crate::name::{FileNames, FilePlace};
 use crate::order::{OrderCheck, RowEncoder};
 use crate::partition::{PartitionValues, drop_partition_columns, file_schema, split_partitions};
+use crate::pool::EncodePool;
 use crate::range::encode_ranges;
 use crate::rewrite::{Rule, Weave};
 use crate::statistics::StatisticsColumns;
@@ -37,17 +37,6 @@ use crate::store::{FileWriter, StoredFile};
 use crate::stored::LiveFile;
 use crate::table::{WritableTable, open_or_create};
 use crate::{Error, Provenance, WriteFailure, WriteMode};
-
-/// Encoders that several writers share, so that tables written side by side use the same threads.
-#[derive(Debug, Clone)]
-pub struct EncodePool(Arc<Semaphore>);
-
-impl EncodePool {
-    /// Encodes and stores at most `threads` files at a time.
-    pub fn new(threads: NonZeroUsize) -> Self {
-        Self(Arc::new(Semaphore::new(threads.get())))
-    }
-}
 
 /// What is written, and where.
 #[derive(Debug, Clone)]
@@ -90,7 +79,7 @@ pub struct WriteOutcome {
     pub files_added: usize,
     /// Files that this commit removed.
     pub files_removed: usize,
-    /// Digest of the rows of those files, in their order. It depends on where rows are cut into files.
+    /// Digest of those files, in the order of their rows: equal for equal rows under an equal policy.
     pub content: Fingerprint,
     /// What the table's protocol demands and whether the runtime provides it.
     pub protocol: ProtocolReport,
@@ -101,7 +90,7 @@ pub struct WriteOutcome {
 /// Writes the rows of one dataset as one version of its table.
 ///
 /// Rows are pushed in the declared order. Each is checked against the contract and its constraints, and proven to follow
-/// the one before; the stream is cut into files by data alone, files are digested and encoded in parallel and named after
+/// the one before; the stream is cut into files by data alone, files are encoded in parallel and named after
 /// their content, and everything becomes visible in one commit by [`TableWriter::finish`]. Until then the table is as it
 /// was; a writer that is dropped before begins no more files.
 ///
@@ -401,13 +390,13 @@ impl TableWriter {
                     self.kept.insert(number, (values, file));
                 }
                 Leaf::New(chunk) => {
-                    let Ok(permit) = Arc::clone(&self.pool.0).acquire_owned().await else {
-                        return Err(Error::Cancelled);
-                    };
+                    let permit = self.pool.file().await?;
                     self.take_ended()?;
                     let (files, place) =
                         (Arc::clone(&self.files), Arc::clone(&self.partition.place));
-                    self.tasks.spawn(files.write(number, chunk, place, permit));
+                    let pool = self.pool.clone();
+                    self.tasks
+                        .spawn(files.write(number, chunk, place, pool, permit));
                 }
             }
         }
@@ -514,7 +503,7 @@ impl TableWriter {
             FileNames::new(&self.request.mode, self.table.open.version()).without(taken.collect());
         let mut files = BTreeMap::new();
         for (number, file) in std::mem::take(&mut self.stored) {
-            let path = names.next(&file.place, &file.digest);
+            let path = names.next(&file.place, file.digest);
             self.files.ensure(&path, &file).await?;
             let values = self.request.contract.partition().iter();
             let values = values.map(|name| file.place.values.get(name.as_str()).cloned().flatten());
@@ -524,7 +513,7 @@ impl TableWriter {
                     path: path.to_string(),
                     bytes: file.bytes,
                     rows: file.rows,
-                    content: file.content,
+                    content: file.digest,
                     first: file.first,
                     last: file.last,
                     partition: values.collect(),

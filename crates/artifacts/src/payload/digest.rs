@@ -18,7 +18,7 @@ pub(crate) fn is_digest(text: &str) -> bool {
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// A SHA-256 digest, in 64 lower-case hexadecimal digits.
+/// A digest of 256 bits, in 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DigestV1(Fingerprint);
 

@@ -123,7 +123,7 @@ pub struct OutputV1 {
     /// The fingerprint of the plan that computed the rows, where a plan did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_fingerprint: Option<DigestV1>,
-    /// A digest of the rows in their order.
+    /// A digest of the version's files.
     pub content_hash: DigestV1,
     /// A digest of the contract under which they were written.
     pub contract_hash: DigestV1,

@@ -16,7 +16,7 @@ pub struct PinV1 {
     pub table_id: String,
     /// The version, counted from 0.
     pub version: u64,
-    /// The digest of the rows, where the writer recorded it; otherwise table and version stand for them.
+    /// The digest of the version's files, where the writer recorded it; otherwise table and version stand for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_hash: Option<DigestV1>,
 }

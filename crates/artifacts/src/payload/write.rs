@@ -32,7 +32,7 @@ pub struct WriteArtifactV1 {
     pub files_added: u64,
     /// Files that the commit removed.
     pub files_removed: u64,
-    /// A digest of the written rows in their order.
+    /// A digest of the files that hold the written rows.
     pub content_hash: DigestV1,
     /// The policy that was applied.
     pub policy: PolicyArtifactV1,
