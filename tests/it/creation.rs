@@ -109,18 +109,16 @@ async fn a_policy_that_changed_changes_its_table_in_the_commit_of_the_rows() -> 
         changed.enablement.newly_enabled,
         [DeltaFeature::ChangeDataFeed].into()
     );
+    // What is told of the protocol is what it is from then on.
+    assert!(changed.protocol.is_compatible());
+    assert_eq!(changed.protocol.found, changed.enablement.protocol_after);
     // The same rows under the same policy.
     assert_eq!(overwrite(&lake, &policy, 0..20).await?.version.number(), 2);
     // A policy alone is worth a commit, and one only.
-    let off = overwrite(&lake, &TablePolicy::default(), 0..20).await?;
+    let without = TablePolicy::default();
+    let off = overwrite(&lake, &without, 0..20).await?;
     assert_eq!((off.version.number(), off.files_added), (3, 0));
-    assert_eq!(
-        overwrite(&lake, &TablePolicy::default(), 0..20)
-            .await?
-            .version
-            .number(),
-        3
-    );
+    assert_eq!(overwrite(&lake, &without, 0..20).await?.version.number(), 3);
     Ok(())
 }
 
@@ -184,6 +182,26 @@ async fn constraints_are_checked_and_kept() -> Result<(), Failure> {
         Some("constraint_unusable")
     );
     assert_eq!(count(&lake, &things("cpg.things")?, "true").await?, 100);
+    Ok(())
+}
+
+/// A table that was created with it could never be written again.
+#[tokio::test]
+async fn what_cannot_be_evaluated_does_not_become_part_of_a_new_table() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let unusable = TablePolicy::default()
+        .constraints([("odd", "idd > 0")])
+        .persist_constraints(true);
+    let refused = overwrite(&lake, &unusable, 0..1).await.err();
+    assert_eq!(
+        refused.as_ref().and_then(code_of),
+        Some("constraint_unusable")
+    );
+    assert!(!Path::new(&lake.location("cpg.things")?.to_string()).exists());
+    let mended = TablePolicy::default()
+        .constraints([("odd", "id >= 0")])
+        .persist_constraints(true);
+    assert_eq!(overwrite(&lake, &mended, 0..1).await?.version.number(), 1);
     Ok(())
 }
 

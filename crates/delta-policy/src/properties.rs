@@ -30,6 +30,8 @@ pub(crate) mod key {
     pub(crate) const FEATURE_PREFIX: &str = "delta.feature.";
     pub(crate) const ISOLATION_LEVEL: &str = "delta.isolationLevel";
     pub(crate) const LOG_RETENTION: &str = "delta.logRetentionDuration";
+    /// The dataset that the table was created for: its policy decides all of the table, and of others what it speaks of.
+    pub(crate) const DATASET: &str = "ossature.dataset";
     pub(crate) const STATS_COLUMNS: &str = "delta.dataSkippingStatsColumns";
     pub(crate) const STATS_COLUMNS_COUNT: &str = "delta.dataSkippingNumIndexedCols";
 }
@@ -149,6 +151,11 @@ const PROPERTIES: &[(&str, Owner)] = &[
 ];
 
 fn owner(key: &str) -> Option<Owner> {
+    if key == key::DATASET {
+        return Some(Owner::Nobody(
+            "it tells for which dataset a table was created",
+        ));
+    }
     if key.starts_with(key::FEATURE_PREFIX) {
         return Some(Owner::Field("`features`"));
     }
@@ -216,6 +223,7 @@ pub fn render_properties(policy: &ResolvedPolicy) -> BTreeMap<String, String> {
         key::DELETED_FILE_RETENTION,
         policy.deleted_file_retention.value.to_string(),
     );
+    set(key::DATASET, policy.dataset.to_string());
     let (statistics, columns) = render_statistics(&policy.statistics.value);
     set(statistics, columns);
     for (name, expression) in policy.persisted_constraints() {
@@ -254,11 +262,12 @@ impl PropertyChange {
 
 /// Compares the properties that a table has with those that a policy gives.
 ///
-/// Features that are on and not wanted are switched off, as far as they can be. Keys that no policy decides stay as they
-/// are. A feature that is to be on needs its protocol in the same commit, see [`plan_change`](crate::plan_change).
+/// Features that are on and not wanted are switched off, as far as they can be; in a table that somebody else created, those
+/// that the policy speaks of. Keys that no policy decides stay as they are. A feature that is to be on needs its protocol in the same commit, see [`plan_change`](crate::plan_change).
 pub fn plan_properties(current: &TableState, policy: &ResolvedPolicy) -> PropertyChange {
     let wanted = render_properties(policy);
     let wanted_features = policy.wanted_features();
+    let is_ours = current.properties.contains_key(key::DATASET);
     let unset = [key::STATS_COLUMNS, key::STATS_COLUMNS_COUNT]
         .into_iter()
         .filter(|key| current.properties.contains_key(*key) && !wanted.contains_key(*key))
@@ -268,10 +277,11 @@ pub fn plan_properties(current: &TableState, policy: &ResolvedPolicy) -> Propert
         .filter(|(feature, _)| !wanted_features.contains(feature) && current.has_active(*feature))
         .filter(|(feature, _)| !matches!(feature.spec().enablement, Enablement::Refused(_)))
         .filter(|(feature, _)| feature.spec().permanent.is_none())
+        .filter(|(feature, _)| is_ours || policy.speaks_of(*feature))
         .map(|(_, property)| (property.key.to_owned(), property.off.to_owned()));
     let set = wanted
         .into_iter()
-        .filter(|(key, value)| current.properties.get(key) != Some(value))
+        .filter(|(key, value)| key != key::DATASET && current.properties.get(key) != Some(value))
         .chain(switched_off)
         .collect();
     PropertyChange { set, unset }

@@ -13,7 +13,7 @@ use crate::overrides::decide;
 use crate::plan::check_features;
 use crate::{
     ColumnMapping, Compaction, DEFAULTS, Decided, DeltaFeature, DropReason, Error, Errors,
-    FeatureRequest, ParquetLayout, PolicyOverrides, Retention, SchemaMode, StatsDecision,
+    FeatureRequest, ParquetLayout, PolicyOverrides, Retention, SchemaMode, Source, StatsDecision,
     StatsPolicy, TablePolicy, Vacuum, Warning, cluster, constraint, properties, statistics,
 };
 
@@ -80,6 +80,17 @@ impl ResolvedPolicy {
             wanted.insert(DeltaFeature::ColumnMapping);
         }
         wanted
+    }
+
+    /// Whether anybody says if the table should have a feature.
+    pub(crate) fn speaks_of(&self, feature: DeltaFeature) -> bool {
+        let source = match feature {
+            DeltaFeature::ChangeDataFeed if self.features.source == Source::Default => {
+                self.change_feed.source
+            }
+            _ => self.features.source,
+        };
+        source != Source::Default
     }
 
     /// What [`plan_features`](crate::plan_features) needs to know.

@@ -256,8 +256,8 @@ impl DatasetSpecBuilder {
     /// Checks the declaration.
     ///
     /// **Errors**: [`Error::InvalidDatasetName`], [`Error::InvalidColumnName`], [`Error::DuplicateColumn`],
-    /// [`Error::UndeclaredColumn`] for a key, order, partition or layout of a column that is not there, and
-    /// [`Error::NoColumns`].
+    /// [`Error::UndeclaredColumn`] for a key, order, partition or layout of a column that is not there,
+    /// [`Error::RepeatedColumn`] and [`Error::NoColumns`].
     pub fn build(self) -> Result<DatasetSpec, Error> {
         let dataset = DatasetName::try_new(&self.name)?;
         let mut folded = BTreeSet::new();
@@ -281,26 +281,31 @@ impl DatasetSpecBuilder {
                 })
             }
         };
-        let key = self
-            .key
-            .iter()
-            .map(|name| declared(name, "key"))
-            .collect::<Result<_, _>>()?;
-        let order = self
-            .order
-            .iter()
-            .map(|(name, descending)| {
-                Ok(SortKey {
-                    column: declared(name, "order")?,
-                    descending: *descending,
-                })
-            })
-            .collect::<Result<_, Error>>()?;
-        let partition: Vec<_> = self
-            .partition
-            .iter()
-            .map(|name| declared(name, "partition"))
-            .collect::<Result<_, _>>()?;
+        let all = |names: &mut dyn Iterator<Item = &String>, role| {
+            let mut found: Vec<ColumnName> = Vec::new();
+            for name in names {
+                let column = declared(name, role)?;
+                if found.contains(&column) {
+                    let dataset = dataset.clone();
+                    return Err(Error::RepeatedColumn {
+                        dataset,
+                        column,
+                        role,
+                    });
+                }
+                found.push(column);
+            }
+            Ok(found)
+        };
+        let key = all(&mut self.key.iter(), "key")?;
+        let partition = all(&mut self.partition.iter(), "partition")?;
+        let ordered = all(&mut self.order.iter().map(|(name, _)| name), "order")?;
+        let descending = self.order.iter().map(|(_, descending)| *descending);
+        let order = ordered
+            .into_iter()
+            .zip(descending)
+            .map(|(column, descending)| SortKey { column, descending })
+            .collect();
         for name in self.parquet.columns.keys() {
             declared(name.as_str(), "parquet layout")?;
         }

@@ -42,6 +42,16 @@ pub enum Error {
         /// Where it is named: `key`, `order`, `partition`, `parquet layout`.
         role: &'static str,
     },
+    /// A key, an order or a partition names a column twice.
+    #[error("`{dataset}` names column `{column}` twice in its {role}")]
+    RepeatedColumn {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The column.
+        column: ColumnName,
+        /// Where it is named: `key`, `order`, `partition`.
+        role: &'static str,
+    },
     /// A dataset without columns, or whose columns are all partition columns.
     #[error("`{dataset}` declares no column that a file could hold")]
     NoColumns {
@@ -98,6 +108,7 @@ impl Error {
             Self::InvalidColumnName { .. } => "invalid_column_name",
             Self::DuplicateColumn { .. } => "duplicate_column",
             Self::UndeclaredColumn { .. } => "undeclared_column",
+            Self::RepeatedColumn { .. } => "repeated_column",
             Self::NoColumns { .. } => "no_columns",
             Self::DefaultMismatch { .. } => "default_mismatch",
             Self::SemanticMismatch { .. } => "semantic_mismatch",

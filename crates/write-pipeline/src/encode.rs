@@ -29,6 +29,10 @@ const CREATED_BY: &str = "ossature deterministic writer 2";
 /// Bytes that statistics keep of a text. Longer values have bounds that are not exact, and are left out of the log.
 const BOUND_BYTES_MAX: usize = 64;
 
+/// Bytes after which a page ends, and a dictionary is full. They shape files, so they are said here and not left to the
+/// library.
+const PAGE_BYTES_MAX: usize = 1 << 20;
+
 /// Bytes of a file besides its column chunks: what its footer and its indexes seldom exceed.
 const FOOTER_BYTES: usize = 1 << 16;
 
@@ -218,6 +222,15 @@ impl FileEncoder {
         let counted = footer.file_metadata().num_rows();
         check("the number of rows", rows.to_string(), counted.to_string())?;
         for group in footer.row_groups() {
+            let rows_max = i64::from(self.layout.row_group_rows_max.max(1));
+            check(
+                "the number of rows of a group",
+                format!("at most {rows_max}"),
+                match group.num_rows() {
+                    rows if rows <= rows_max => format!("at most {rows_max}"),
+                    rows => rows.to_string(),
+                },
+            )?;
             check(
                 "the number of columns",
                 self.layout.leaves.len().to_string(),
@@ -260,6 +273,13 @@ impl FileEncoder {
                     &of("the presence of statistics"),
                     wanted.to_string(),
                     bounded.to_string(),
+                )?;
+                let indexed = column.column_index_offset().is_some();
+                let wanted = leaf.statistics == PageStatistics::Page;
+                check(
+                    &of("the presence of a page index"),
+                    wanted.to_string(),
+                    indexed.to_string(),
                 )?;
                 let bloom = column.bloom_filter_offset().is_some();
                 let wanted = leaf.bloom_filter.is_some();
@@ -423,6 +443,8 @@ fn properties(
         .set_max_row_group_row_count(None)
         .set_data_page_row_count_limit(layout.page_rows_max as usize)
         .set_write_batch_size(layout.page_rows_max as usize)
+        .set_data_page_size_limit(PAGE_BYTES_MAX)
+        .set_dictionary_page_size_limit(PAGE_BYTES_MAX)
         .set_statistics_truncate_length(Some(BOUND_BYTES_MAX))
         .set_sorting_columns((!sorting.is_empty()).then(|| sorting.to_vec()));
     for leaf in &layout.leaves {
@@ -725,6 +747,14 @@ mod tests {
         check_differs(
             |file| file.layout.leaves[0].statistics = PageStatistics::None,
             "the presence of statistics of id",
+        );
+        check_differs(
+            |file| file.layout.leaves[0].statistics = PageStatistics::Page,
+            "the presence of a page index of id",
+        );
+        check_differs(
+            |file| file.layout.row_group_rows_max = 1,
+            "the number of rows of a group",
         );
         check_differs(
             |file| file.layout.leaves[1].bloom_filter = None,

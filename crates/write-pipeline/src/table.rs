@@ -14,11 +14,11 @@ use deltalake_core::table::state::DeltaTableState;
 use deltalake_core::{DeltaTableBuilder, DeltaTableError};
 use ossature_delta_policy::{
     DeltaFeature, EnablementReport, FeatureGate, Protocol, ProtocolReport, ProtocolSupport,
-    SchemaPlan, TableChange, TableState, gate, maps_columns, plan_change, plan_features,
-    plan_schema, render_properties, schema_key,
+    SchemaMode, SchemaPlan, TableChange, TableState, gate, maps_columns, plan_change,
+    plan_features, plan_schema, render_properties, schema_key,
 };
 use ossature_registry::{OpenTable, TableLocation, commit_keys, open_table};
-use ossature_schema_spec::{ColumnName, ColumnSpec, DatasetSpec, from_stored, to_stored};
+use ossature_schema_spec::{ColumnName, ColumnSpec, DatasetSpec, Version, from_stored, to_stored};
 use serde_json::json;
 
 use crate::commit::{Transacted, check_transaction};
@@ -32,7 +32,7 @@ const OPENINGS_MAX: u32 = 4;
 /// A table that may be written as the request says.
 pub(crate) struct WritableTable {
     pub(crate) open: OpenTable,
-    /// What its protocol demands, and whether the runtime provides it.
+    /// What its protocol demands after the next commit, and whether the runtime provides it.
     pub(crate) protocol: ProtocolReport,
     /// What becomes of the features that were asked for.
     pub(crate) enablement: EnablementReport,
@@ -59,6 +59,10 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
         ..
     } = request;
     let exists = async |open: OpenTable| match mode {
+        // What is left of a creation whose rows never came: every other version of ours says what it holds.
+        WriteMode::ErrorIfExists if open.version() == Version::new(0) && open.commit().ours => {
+            Ok(open)
+        }
         // Tried again, a write that created the table has nothing to do.
         WriteMode::ErrorIfExists if check_transaction(request, &open).await? == Transacted::No => {
             Err(Error::TableExists {
@@ -89,7 +93,7 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
         .map_err(Error::delta("reading a table"))?;
     let state = table_state(snapshot);
     let stored = snapshot.snapshot().arrow_schema();
-    let protocol = check_protocol(request, &state, &stored)?;
+    check_protocol(request, &state, &stored)?;
     if !matches!(mode, WriteMode::Append | WriteMode::ErrorIfExists) {
         open.check_removable().await?;
     }
@@ -106,6 +110,14 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
     }
     new_constraints.retain(|name, _| state.constraints().all(|(known, _)| known != name));
     let change = plan_change(&state, policy).map_err(Error::Policy)?;
+    let after = change.protocol.as_ref().unwrap_or(&state.protocol);
+    let protocol = gate_protocol(request, after);
+    if !protocol.is_compatible() {
+        return Err(Error::ProtocolRefused {
+            dataset: contract.name().clone(),
+            problems: protocol.problems,
+        });
+    }
     let changes = change_actions(request, snapshot, &change, &schema_plan)?;
     Ok(WritableTable {
         open,
@@ -241,14 +253,9 @@ fn check_protocol(
     request: &WriteRequest,
     state: &TableState,
     stored: &Schema,
-) -> Result<ProtocolReport, Error> {
+) -> Result<(), Error> {
     let dataset = || request.contract.name().clone();
-    let required = FeatureGate {
-        min_reader_version: 0,
-        min_writer_version: 0,
-        features: request.policy.wanted_features(),
-    };
-    let report = gate(&required, &state.protocol, &ProtocolSupport::runtime());
+    let report = gate_protocol(request, &state.protocol);
     if !report.is_writable() {
         return Err(Error::ProtocolRefused {
             dataset: dataset(),
@@ -268,7 +275,17 @@ fn check_protocol(
             mode: request.mode.as_str(),
         });
     }
-    Ok(report)
+    Ok(())
+}
+
+/// Compares a protocol with what the policy wants and with what the runtime provides.
+fn gate_protocol(request: &WriteRequest, found: &Protocol) -> ProtocolReport {
+    let required = FeatureGate {
+        min_reader_version: 0,
+        min_writer_version: 0,
+        features: request.policy.wanted_features(),
+    };
+    gate(&required, found, &ProtocolSupport::runtime())
 }
 
 /// Compares the stored schema with the contract; places of columns do not matter.
@@ -285,7 +302,11 @@ fn check_contract(request: &WriteRequest, snapshot: &DeltaTableState) -> Result<
     let of_columns =
         partition.filter_map(|name| columns.iter().find(|it| it.name().as_str() == name));
     let partition: Vec<ColumnName> = of_columns.map(|column| column.name().clone()).collect();
-    let mode = request.policy.schema_mode.value;
+    let mode = match request.mode {
+        // It brings no rows, and so no columns.
+        WriteMode::Compact => SchemaMode::Strict,
+        _ => request.policy.schema_mode.value,
+    };
     plan_schema(mode, contract, &columns, &partition).map_err(|errors| Error::ContractChanged {
         dataset: contract.name().clone(),
         errors,

@@ -157,10 +157,17 @@ impl TableWriter {
             contract, policy, ..
         } = &request;
         let layout = policy.layout.value.clone();
-        let replaces_all = request.mode == WriteMode::Overwrite;
-        check_schema_mode(policy.schema_mode.value, replaces_all).map_err(Errors::from)?;
+        if request.mode != WriteMode::Compact {
+            let is_all = matches!(
+                request.mode,
+                WriteMode::Overwrite | WriteMode::ErrorIfExists
+            );
+            check_schema_mode(policy.schema_mode.value, is_all).map_err(Errors::from)?;
+        }
         check_metadata(&request.provenance.metadata)?;
         let schema = contract.arrow_schema();
+        // What cannot be evaluated is not to become part of a table that is created.
+        ConstraintCheck::try_new(contract.name(), &schema, &policy.constraints.value)?;
         let file_schema = file_schema(contract);
         let rule = rule(&request, &file_schema)?;
         let cluster = cluster_check(&request, key, rule.is_some(), &file_schema)?;

@@ -32,10 +32,11 @@ fn the_defaults_switch_nothing_on_and_keep_old_versions() {
     check(
         &TablePolicy::default(),
         &expect![[r#"
-        delta.checkpointInterval=10
-        delta.dataSkippingStatsColumns=node_id,position
-        delta.deletedFileRetentionDuration=interval 36500 days
-        delta.logRetentionDuration=interval 36500 days"#]],
+            delta.checkpointInterval=10
+            delta.dataSkippingStatsColumns=node_id,position
+            delta.deletedFileRetentionDuration=interval 36500 days
+            delta.logRetentionDuration=interval 36500 days
+            ossature.dataset=cpg.sample"#]],
     );
 }
 
@@ -47,7 +48,8 @@ fn no_statistics_has_to_be_said() {
             delta.checkpointInterval=10
             delta.dataSkippingNumIndexedCols=0
             delta.deletedFileRetentionDuration=interval 36500 days
-            delta.logRetentionDuration=interval 36500 days"#]],
+            delta.logRetentionDuration=interval 36500 days
+            ossature.dataset=cpg.sample"#]],
     );
     // The only column that is named is the partition column.
     check(
@@ -56,7 +58,8 @@ fn no_statistics_has_to_be_said() {
             delta.checkpointInterval=10
             delta.dataSkippingNumIndexedCols=0
             delta.deletedFileRetentionDuration=interval 36500 days
-            delta.logRetentionDuration=interval 36500 days"#]],
+            delta.logRetentionDuration=interval 36500 days
+            ossature.dataset=cpg.sample"#]],
     );
 }
 
@@ -91,7 +94,8 @@ fn every_field_has_its_property() {
             delta.enableChangeDataFeed=true
             delta.enableDeletionVectors=true
             delta.isolationLevel=Serializable
-            delta.logRetentionDuration=interval 30 days"#]],
+            delta.logRetentionDuration=interval 30 days
+            ossature.dataset=cpg.sample"#]],
     );
 }
 
@@ -230,6 +234,37 @@ fn values_and_spelling_are_checked_because_the_runtime_does_not() {
 fn check_change(current: &TableState, policy: &TablePolicy, want: &Expect) {
     let change = plan_properties(current, &resolved(policy));
     want.assert_eq(&format!("{}\nunset {:?}", lines(&change.set), change.unset));
+}
+
+#[test]
+fn a_table_of_others_keeps_the_features_that_nobody_speaks_of() {
+    let policy = resolved(&TablePolicy::default());
+    let mut properties = render_properties(&policy);
+    properties.insert("delta.appendOnly".to_owned(), "true".to_owned());
+    properties.insert("delta.enableChangeDataFeed".to_owned(), "true".to_owned());
+    let ours = TableState {
+        protocol: Protocol::versions(1, 4),
+        properties,
+    };
+    let both = expect![[r#"
+        delta.appendOnly=false
+        delta.enableChangeDataFeed=false
+        unset []"#]];
+    check_change(&ours, &TablePolicy::default(), &both);
+    let mut theirs = ours;
+    theirs.properties.remove("ossature.dataset");
+    let none = expect![[r#"
+
+        unset []"#]];
+    check_change(&theirs, &TablePolicy::default(), &none);
+    check_change(
+        &theirs,
+        &TablePolicy::default().change_feed(false),
+        &expect![[r#"
+            delta.enableChangeDataFeed=false
+            unset []"#]],
+    );
+    check_change(&theirs, &TablePolicy::default().features([]), &both);
 }
 
 #[test]

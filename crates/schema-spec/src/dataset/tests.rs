@@ -48,6 +48,18 @@ fn declarations_are_checked_as_a_whole() {
         &expect!["no_columns: `extract.things` declares no column that a file could hold"],
     );
     check(
+        two_columns().key(["id", "name", "id"]),
+        &expect!["repeated_column: `extract.things` names column `id` twice in its key"],
+    );
+    check(
+        two_columns().order_by(["name"]).then_descending("name"),
+        &expect!["repeated_column: `extract.things` names column `name` twice in its order"],
+    );
+    check(
+        two_columns().partition_by(["name", "name"]),
+        &expect!["repeated_column: `extract.things` names column `name` twice in its partition"],
+    );
+    check(
         DatasetSpec::builder("Things", ""),
         &expect![
             "invalid_dataset_name: dataset name `Things` is not of the form `stage.table` (lower-case letters, digits and `_`)"
