@@ -18,7 +18,7 @@ pub enum StatsPolicy {
     /// These, however many, as far as they can have them; the others are recorded with the reason.
     ExplicitLenient(Vec<ColumnName>),
     /// Those that filters and joins are likely to use: partition columns, then the clustering or the order, the key, and
-    /// the columns that the views downstream filter and join by.
+    /// the columns that the caller of `resolve` knows to be filtered and joined by.
     Auto {
         /// How many columns at the most.
         columns_max: u32,
