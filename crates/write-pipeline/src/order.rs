@@ -243,8 +243,9 @@ impl Neighbours {
         };
         match &mut self.equal {
             EqualRows::All(rows) => {
-                let rows = (1..*rows).filter(|at| is_equal(*at)).collect();
-                self.equal = EqualRows::Some(rows);
+                let mut equal = Vec::with_capacity(*rows);
+                equal.extend((1..*rows).filter(|at| is_equal(*at)));
+                self.equal = EqualRows::Some(equal);
             }
             EqualRows::Some(rows) => rows.retain(|at| is_equal(*at)),
         }
@@ -281,7 +282,10 @@ fn compare_bytes(a: &[u8], b: &[u8]) -> Ordering {
         (Some((a_head, a)), Some((b_head, b))) => u64::from_be_bytes(*a_head)
             .cmp(&u64::from_be_bytes(*b_head))
             .then_with(|| a.cmp(b)),
-        _ => a.iter().cmp(b),
+        _ => match a.iter().zip(b).find(|(a, b)| a != b) {
+            Some((a, b)) => a.cmp(b),
+            None => a.len().cmp(&b.len()),
+        },
     }
 }
 
@@ -332,7 +336,8 @@ impl OrderColumn {
         column: &PrimitiveArray<T>,
         neighbours: &mut Neighbours,
     ) {
-        let compare = |a, b| column.value(a).compare(column.value(b));
+        let values = column.values().as_ref();
+        let compare = |a: usize, b: usize| values[a].compare(values[b]);
         self.values(column, compare, neighbours);
     }
 
@@ -340,7 +345,8 @@ impl OrderColumn {
         if column.null_count() == 0 && neighbours.is_settled_by(|| is_constant(column)) {
             return;
         }
-        let value = |at| -> &[u8] { column.value(at).as_ref() };
+        let (offsets, bytes) = (column.value_offsets(), column.value_data());
+        let value = |at: usize| &bytes[offsets[at].as_usize()..offsets[at + 1].as_usize()];
         let compare = |a, b| compare_bytes(value(a), value(b));
         self.values(column, compare, neighbours);
     }

@@ -198,11 +198,12 @@ async fn create(request: &WriteRequest) -> Result<Option<EnablementReport>, Erro
         protocol: protocol.clone(),
         metadata: metadata.clone(),
     };
-    let done = CommitBuilder::from(properties)
+    let commit = CommitBuilder::from(properties)
         .with_actions(vec![Action::Protocol(protocol), Action::Metadata(metadata)])
-        .build(None, table.log_store(), operation)
-        .await;
-    match done {
+        .build(None, table.log_store(), operation);
+    // What the runtime does behind a commit is to load the table, which is opened anyway.
+    let done = async { commit.into_prepared_commit_future().await?.await };
+    match done.await {
         Ok(_) => Ok(Some(plan.report)),
         Err(DeltaTableError::Transaction { source }) if Error::is_lost_race(&source) => Ok(None),
         Err(error) => Err(failed()(error)),
