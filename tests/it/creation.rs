@@ -123,6 +123,25 @@ async fn a_policy_that_changed_changes_its_table_in_the_commit_of_the_rows() -> 
 }
 
 #[tokio::test]
+async fn a_commit_that_a_checkpoint_is_due_behind_has_one() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let policy = TablePolicy::default().checkpoint_commits_interval(3.try_into()?);
+    for rows in 1..=6 {
+        overwrite(&lake, &policy, 0..rows * 10).await?;
+    }
+    let log = format!("{}/_delta_log", lake.location("cpg.things")?);
+    let names =
+        std::fs::read_dir(log)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut checkpoints: Vec<String> = names
+        .filter(|name| name.ends_with(".checkpoint.parquet"))
+        .collect();
+    checkpoints.sort();
+    let want = [2, 5].map(|version| format!("{version:020}.checkpoint.parquet"));
+    assert_eq!(checkpoints, want);
+    Ok(())
+}
+
+#[tokio::test]
 async fn listed_features_are_there_from_the_first_commit_on() -> Result<(), Failure> {
     for feature in [DeltaFeature::V2Checkpoint, DeltaFeature::DeletionVectors] {
         let lake = TemporaryLake::try_new()?;
