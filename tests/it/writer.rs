@@ -346,7 +346,9 @@ async fn a_file_that_cannot_be_stored_ends_the_write() -> Result<(), Failure> {
     drop(writer);
     let others = std::fs::read_dir(&folder)?.filter_map(Result::ok);
     let others = others.filter(|entry| entry.path().is_file()).count();
-    assert!(others <= 1, "{others} of 100 files were stored beside it");
+    // Those that were on their way when it failed.
+    let all = added.len();
+    assert!(others * 10 < all, "{others} of {all} files were stored");
     Ok(())
 }
 
