@@ -554,7 +554,7 @@ async fn mapped_columns_are_not_written_under_their_logical_names() -> Result<()
             HandMade::features(&["columnMapping"], &["columnMapping"]),
         ] {
             let theirs = Theirs::try_new(&protocol, &field, &properties)?;
-            for mode in [WriteMode::Append, WriteMode::Overwrite] {
+            for mode in [WriteMode::Append, WriteMode::Overwrite, WriteMode::Compact] {
                 let code = theirs.check_refused_with(&policy, mode, ids([4])?).await?;
                 assert_eq!(code, "mapped_columns", "{mapping}");
             }
