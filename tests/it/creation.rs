@@ -1,10 +1,15 @@
 //! Tables as their policies want them: what the log says after they are created, changed, and left alone.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, StructArray};
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
+use datafusion::common::ScalarValue;
 use datafusion::parquet::file::reader::{FileReader as _, SerializedFileReader};
 use ossature_delta_policy::{
     ColumnMapping, DeltaFeature, PolicyOverrides, SchemaMode, StatsPolicy, TablePolicy, resolve,
@@ -12,7 +17,9 @@ use ossature_delta_policy::{
 use ossature_registry::{Catalog, SessionSpec, open_dataset};
 use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec, FieldSpec};
 use ossature_tests::{Failure, TemporaryLake, code_of, files_below, request, rows, things, write};
-use ossature_write_pipeline::{WriteMode, WriteOutcome, WriteRequest};
+use ossature_write_pipeline::{
+    EncodePool, KeyRange, TableWriter, WriteFailure, WriteMode, WriteOutcome, WriteRequest,
+};
 use serde_json::Value;
 
 fn asked(
@@ -361,6 +368,119 @@ async fn mapped_columns_have_numbers_in_schema_and_files() -> Result<(), Failure
     Ok(())
 }
 
+/// Rows of [`mapped`]: an `id`, and what `left` in `both` is.
+type Lefts = BTreeMap<i64, i64>;
+
+/// A table whose columns are mapped, with a nested one.
+fn mapped() -> Result<DatasetSpec, Failure> {
+    let pair = FieldSpec::nullable("left", ColumnType::Int64)?;
+    Ok(DatasetSpec::builder("cpg.things", "One row per thing.")
+        .column(ColumnSpec::required("id", ColumnType::Int64)?)
+        .column(ColumnSpec::nullable(
+            "both",
+            ColumnType::Struct(vec![pair]),
+        )?)
+        .key(["id"])
+        .order_by(["id"])
+        .build()?)
+}
+
+fn lefts(rows: &Lefts) -> Result<RecordBatch, Failure> {
+    let left = Fields::from(vec![Field::new("left", DataType::Int64, true)]);
+    let values = Int64Array::from_iter_values(rows.values().copied());
+    let both = StructArray::new(left, vec![Arc::new(values)], None);
+    let ids = Int64Array::from_iter_values(rows.keys().copied());
+    Ok(RecordBatch::try_from_iter([
+        ("id", Arc::new(ids) as ArrayRef),
+        ("both", Arc::new(both) as ArrayRef),
+    ])?)
+}
+
+fn in_order(rows: &Lefts) -> Vec<(i64, i64)> {
+    rows.iter().map(|(id, left)| (*id, *left)).collect()
+}
+
+async fn stored_lefts(lake: &TemporaryLake) -> Result<Vec<(i64, i64)>, Failure> {
+    let dataset = open_dataset(&mapped()?, &lake.location("cpg.things")?, None).await?;
+    let mut catalog = Catalog::new(SessionSpec::default().build()?);
+    catalog.register(&dataset)?;
+    let sql = "SELECT id, both['left'] FROM things ORDER BY id";
+    let mut rows = Vec::new();
+    for batch in catalog.session().sql(sql).await?.collect().await? {
+        let [ids, lefts] = [0, 1].map(|at| batch.column(at).as_primitive::<Int64Type>());
+        rows.extend(ids.values().iter().copied().zip(lefts.values().to_vec()));
+    }
+    Ok(rows)
+}
+
+#[tokio::test]
+async fn rows_go_among_those_of_mapped_columns() -> Result<(), Failure> {
+    for mapping in [ColumnMapping::Name, ColumnMapping::Id] {
+        let lake = TemporaryLake::try_new()?;
+        let policy = TablePolicy::default().column_mapping(mapping);
+        let write = async |mode, rows: &Lefts| {
+            let request = asked(&lake, &mapped()?, &policy, mode)?;
+            write(request, 1, [lefts(rows)?]).await
+        };
+        let of =
+            |ids: std::ops::Range<i64>, left: i64| -> Lefts { ids.map(|id| (id, left)).collect() };
+        let mut model: Lefts = (0..300).map(|id| (id, id)).collect();
+        write(WriteMode::Overwrite, &model).await?;
+
+        let changed = of(120..123, -1);
+        write(WriteMode::Merge, &changed).await?;
+        model.extend(changed);
+        assert_eq!(stored_lefts(&lake).await?, in_order(&model));
+
+        let place = |id: i64| vec![ScalarValue::from(id)];
+        let range = KeyRange::between(place(40), place(60));
+        let replaced = of(50..52, -2);
+        write(WriteMode::Replace(vec![range]), &replaced).await?;
+        model.retain(|id, _| !(40..60).contains(id));
+        model.extend(replaced);
+        assert_eq!(stored_lefts(&lake).await?, in_order(&model));
+
+        for at in [330, 320, 310] {
+            let appended = of(at..at + 5, -3);
+            write(WriteMode::Append, &appended).await?;
+            model.extend(appended);
+        }
+        // Some lie among the others, so that their file has to be read whoever writes next.
+        let among: Lefts = (41..49).map(|id| (id, -4)).collect();
+        write(WriteMode::Append, &among).await?;
+        model.extend(among);
+        let request = asked(&lake, &mapped()?, &policy, WriteMode::Compact)?;
+        let compacted = ossature_tests::write(request, 1, []).await?;
+        assert_eq!(compacted.rows, 305);
+        assert!(compacted.files_removed > compacted.files_added);
+        assert_eq!(stored_lefts(&lake).await?, in_order(&model));
+        // The files are those that all the rows at once would have.
+        let again = write(WriteMode::Overwrite, &model).await?;
+        assert_eq!(again.version, compacted.version);
+    }
+    Ok(())
+}
+
+/// A new column would need a number, which nobody gives it.
+#[tokio::test]
+async fn mapped_columns_are_not_added_to() -> Result<(), Failure> {
+    for mapping in [ColumnMapping::Name, ColumnMapping::Id] {
+        let lake = TemporaryLake::try_new()?;
+        let policy = TablePolicy::default().column_mapping(mapping);
+        overwrite(&lake, &policy, 0..10).await?;
+        let policy = policy.schema_mode(SchemaMode::Additive);
+        for mode in [WriteMode::Append, WriteMode::Overwrite, WriteMode::Merge] {
+            let request = asked(&lake, &wider()?, &policy, mode)?;
+            let refused = write(request, 1, [colourful(10..20)?]).await.err();
+            assert_eq!(refused.as_ref().and_then(code_of), Some("mapped_columns"));
+        }
+        // Without another column the mode is harmless.
+        let added = overwrite(&lake, &policy, 0..20).await?;
+        assert_eq!((added.version.number(), added.rows), (2, 20));
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn two_creators_make_one_table() -> Result<(), Failure> {
     let lake = TemporaryLake::try_new()?;
@@ -368,8 +488,8 @@ async fn two_creators_make_one_table() -> Result<(), Failure> {
     let append = |ids: std::ops::Range<i64>| {
         let request = asked(&lake, &contract, &TablePolicy::default(), WriteMode::Append);
         async move {
-            let pool = ossature_write_pipeline::EncodePool::try_new(std::num::NonZeroUsize::MIN)?;
-            let mut writer = ossature_write_pipeline::TableWriter::open(request?, pool).await?;
+            let pool = EncodePool::try_new(NonZeroUsize::MIN)?;
+            let mut writer = TableWriter::open(request?, pool).await?;
             writer.push(&rows(ids)?).await?;
             Ok::<_, Failure>(writer.finish().await)
         }
@@ -383,5 +503,48 @@ async fn two_creators_make_one_table() -> Result<(), Failure> {
     assert_eq!(count(&lake, &contract, "true").await?, written * 10);
     assert_eq!(actions(&lake, 0, "metaData")?.len(), 1);
     assert_eq!(actions(&lake, 1, "metaData")?.len(), 0);
+    Ok(())
+}
+
+/// A table that somebody else has made is there, however late it came.
+#[tokio::test]
+async fn of_those_who_want_a_new_table_one_gets_it() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    let create = |ids: std::ops::Range<i64>| {
+        let policy = TablePolicy::default();
+        let request = asked(&lake, &contract, &policy, WriteMode::ErrorIfExists);
+        async move { Ok::<_, Failure>(write(request?, 1, [rows(ids)?]).await) }
+    };
+    let writers = (0..8).map(|at| create(at * 10..at * 10 + 10));
+    let ended = futures::future::try_join_all(writers).await?;
+    assert_eq!(ended.iter().filter(|ended| ended.is_ok()).count(), 1);
+    let refused = ended.iter().filter_map(|ended| ended.as_ref().err());
+    for refused in refused {
+        assert_eq!(code_of(refused), Some("table_exists"), "{refused}");
+    }
+    assert_eq!(count(&lake, &contract, "true").await?, 10);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_table_that_somebody_else_writes_first_is_theirs() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    let policy = TablePolicy::default();
+    let pool = EncodePool::try_new(NonZeroUsize::MIN)?;
+    let request = asked(&lake, &contract, &policy, WriteMode::ErrorIfExists)?;
+    let mut late = TableWriter::open(request, pool).await?;
+    late.push(&rows(0..10)?).await?;
+    overwrite(&lake, &policy, 20..25).await?;
+    let lost = late.finish().await.err();
+    let code = lost.as_deref().map(WriteFailure::code);
+    assert_eq!(code, Some("table_exists"));
+    assert_eq!(count(&lake, &contract, "id >= 20").await?, 5);
+    assert_eq!(count(&lake, &contract, "true").await?, 5);
+    // Nor is it tried again: the table is there.
+    let request = asked(&lake, &contract, &policy, WriteMode::ErrorIfExists)?;
+    let refused = write(request, 1, [rows(0..10)?]).await.err();
+    assert_eq!(refused.as_ref().and_then(code_of), Some("table_exists"));
     Ok(())
 }

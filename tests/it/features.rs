@@ -116,8 +116,18 @@ impl Theirs {
 
     /// Asserts that a write fails without leaving anything behind.
     async fn check_refused(&self, mode: WriteMode, rows: RecordBatch) -> Result<String, Failure> {
+        self.check_refused_with(&TablePolicy::default(), mode, rows)
+            .await
+    }
+
+    async fn check_refused_with(
+        &self,
+        policy: &TablePolicy,
+        mode: WriteMode,
+        rows: RecordBatch,
+    ) -> Result<String, Failure> {
         let before = self.files()?;
-        let refused = self.write(mode, rows).await;
+        let refused = self.write_with(policy, mode, rows).await;
         let after = self.files()?;
         let names =
             |files: &BTreeMap<String, Vec<u8>>| -> Vec<String> { files.keys().cloned().collect() };
@@ -467,10 +477,10 @@ async fn rows_that_violate_a_constraint_are_not_written() -> Result<(), Failure>
         HandMade::features(&[], &["checkConstraints"]),
     ] {
         let theirs = Theirs::plain(&protocol, &constraint)?;
-        theirs.check_refused(WriteMode::Append, ids([-1])?).await?;
-        theirs
-            .check_refused(WriteMode::Overwrite, ids([-1])?)
-            .await?;
+        for mode in [WriteMode::Append, WriteMode::Overwrite] {
+            let code = theirs.check_refused(mode, ids([-1])?).await?;
+            assert_eq!(code, "constraint_violated");
+        }
     }
     Ok(())
 }
@@ -480,7 +490,8 @@ async fn rows_that_violate_an_invariant_are_not_written() -> Result<(), Failure>
     let rule = json!({"expression": {"expression": "id > 0"}}).to_string();
     let field = id_field(&json!({"delta.invariants": rule}));
     let theirs = Theirs::try_new(&HandMade::versions(1, 2), &field, &json!({}))?;
-    theirs.check_refused(WriteMode::Append, ids([-1])?).await?;
+    let code = theirs.check_refused(WriteMode::Append, ids([-1])?).await?;
+    assert_eq!(code, "constraint_violated");
     Ok(())
 }
 
@@ -488,7 +499,8 @@ async fn rows_that_violate_an_invariant_are_not_written() -> Result<(), Failure>
 async fn values_other_than_the_generated_ones_are_not_written() -> Result<(), Failure> {
     let field = id_field(&json!({"delta.generationExpression": "7"}));
     let theirs = Theirs::try_new(&HandMade::versions(1, 4), &field, &json!({}))?;
-    theirs.check_refused(WriteMode::Append, ids([8])?).await?;
+    let code = theirs.check_refused(WriteMode::Append, ids([8])?).await?;
+    assert_eq!(code, "constraint_violated");
     Ok(())
 }
 
@@ -517,9 +529,8 @@ async fn tables_that_only_grow_are_appended_to_and_not_overwritten() -> Result<(
         HandMade::features(&[], &["appendOnly"]),
     ] {
         let theirs = Theirs::plain(&protocol, &append_only)?;
-        theirs
-            .check_refused(WriteMode::Overwrite, ids([4])?)
-            .await?;
+        let code = theirs.check_refused(WriteMode::Overwrite, ids([4])?);
+        assert_eq!(code.await?, "append_only");
         theirs.write(WriteMode::Append, ids([4])?).await?;
         assert_eq!(theirs.ids().await?, [1, 2, 3, 4]);
         // Nobody said that it may do anything else from now on.
@@ -533,22 +544,24 @@ async fn tables_that_only_grow_are_appended_to_and_not_overwritten() -> Result<(
 /// Files of such a table have other names for the columns than the contract: ours would be read as nulls.
 #[tokio::test]
 async fn mapped_columns_are_not_written_under_their_logical_names() -> Result<(), Failure> {
-    for mode in ["name", "id"] {
+    for mapping in [ColumnMapping::Name, ColumnMapping::Id] {
         let field = id_field(&json!({
-            "delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "id",
+            "delta.columnMapping.id": 1, "delta.columnMapping.physicalName": "col-1",
         }));
         let properties = json!({
-            "delta.columnMapping.mode": mode, "delta.columnMapping.maxColumnId": "1",
+            "delta.columnMapping.mode": mapping.to_string(), "delta.columnMapping.maxColumnId": "1",
         });
+        // It asks for what the table has: nothing but the names is in the way.
+        let policy = TablePolicy::default().column_mapping(mapping);
         for protocol in [
             HandMade::versions(2, 5),
             HandMade::features(&["columnMapping"], &["columnMapping"]),
         ] {
             let theirs = Theirs::try_new(&protocol, &field, &properties)?;
-            theirs.check_refused(WriteMode::Append, ids([4])?).await?;
-            theirs
-                .check_refused(WriteMode::Overwrite, ids([4])?)
-                .await?;
+            for mode in [WriteMode::Append, WriteMode::Overwrite, WriteMode::Compact] {
+                let code = theirs.check_refused_with(&policy, mode, ids([4])?).await?;
+                assert_eq!(code, "mapped_columns", "{mapping}");
+            }
         }
     }
     Ok(())

@@ -1,20 +1,25 @@
 //! No silent wrong answer: each test reproduces one that the engines below give, and shows that ours does not.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::Array as _;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
+use datafusion::common::ScalarValue;
 use datafusion::prelude::SessionContext;
 use ossature_registry::{
-    AlignmentPlan, Catalog, ColumnAlignment, ScanMode, SessionSpec, open_dataset, open_table,
+    AlignmentPlan, Catalog, ColumnAlignment, ScanFacts, ScanMode, SessionSpec, open_dataset,
+    open_table,
 };
 use ossature_schema_spec::{
     ColumnSpec, ColumnType, DatasetSpec, DefaultValue, PinIdentity, Version,
 };
-use ossature_tests::{Failure, TemporaryLake, request, rows, things, write, write_foreign};
-use ossature_write_pipeline::WriteMode;
+use ossature_tests::{
+    Failure, HandMade, TemporaryLake, code_of, request, rows, things, write, write_foreign,
+};
+use ossature_write_pipeline::{KeyRange, WriteMode};
 use serde_json::{Value, json};
 
 async fn count(session: &SessionContext, sql: &str) -> Result<usize, Failure> {
@@ -230,6 +235,84 @@ async fn a_commit_of_somebody_else_withdraws_the_claims() -> Result<(), Failure>
     Ok(())
 }
 
+/// The ids of a table in the order that a query asks for, and what was decided about the scan.
+async fn sorted_ids(lake: &TemporaryLake) -> Result<(Vec<i64>, ScanFacts), Failure> {
+    let dataset = open_dataset(&things("cpg.ours")?, &lake.location("cpg.ours")?, None).await?;
+    let mut catalog = Catalog::new(SessionSpec::default().build()?);
+    catalog.register(&dataset)?;
+    let sorted = "SELECT id FROM ours ORDER BY id";
+    let mut ids = Vec::new();
+    for batch in catalog.session().sql(sorted).await?.collect().await? {
+        ids.extend(batch.column(0).as_primitive::<Int64Type>().values());
+    }
+    Ok((ids, dataset.facts().clone()))
+}
+
+/// A table of one file whose rows are in no order, under a name as our writer gives them. `claims` stand in its commit.
+fn unsorted(lake: &TemporaryLake, claims: &Value) -> Result<HandMade, Failure> {
+    let mut table = HandMade::try_new(lake.location("cpg.ours")?.to_string())?;
+    let fields = json!([
+        HandMade::field("id", "long", false, &json!({})),
+        HandMade::field("name", "string", true, &json!({})),
+        HandMade::field("weight", "double", true, &json!({})),
+    ]);
+    let metadata = HandMade::metadata(&fields, &[], &json!({}));
+    let name = format!("part-{}.parquet", "07".repeat(16));
+    let mut add = table.add(&name, &rows([3, 1, 2])?, &json!({}))?;
+    let statistics = json!({
+        "numRecords": 3, "minValues": {"id": 1}, "maxValues": {"id": 3}, "nullCount": {"id": 0},
+    });
+    add["add"]["stats"] = statistics.to_string().into();
+    let commit = json!({"commitInfo": claims});
+    table.commit(&[commit, HandMade::versions(1, 2), metadata, add])?;
+    Ok(table)
+}
+
+/// What a commit like ours says of the order is believed, with rows as the price: so only true things may be said.
+#[tokio::test]
+async fn rows_are_only_as_sorted_as_the_claim_is_true() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let claims = json!({
+        "ossature.writer": 2, "ossature.contentHash": "07".repeat(32), "ossature.order": ["id"],
+    });
+    let mut table = unsorted(&lake, &claims)?;
+    assert_eq!(sorted_ids(&lake).await?.0, [3, 1, 2]);
+    // A commit that claims nothing withdraws it.
+    table.commit(&[json!({"commitInfo": {"operation": "WRITE"}})])?;
+    assert_eq!(sorted_ids(&lake).await?.0, [1, 2, 3]);
+
+    let lake = TemporaryLake::try_new()?;
+    unsorted(&lake, &json!({"operation": "WRITE"}))?;
+    assert_eq!(sorted_ids(&lake).await?.0, [1, 2, 3]);
+    Ok(())
+}
+
+/// Our own commit does not vouch for a file that says nothing of its rows, even where our own scan reads it.
+#[tokio::test]
+async fn an_append_claims_no_order_for_rows_that_were_there() -> Result<(), Failure> {
+    let contract = things("cpg.ours")?;
+    let append = |lake: &TemporaryLake| request(&lake.lake, &contract, 100, WriteMode::Append);
+    for claims in [json!({}), json!({"ossature.order": ["id"]})] {
+        let lake = TemporaryLake::try_new()?;
+        unsorted(&lake, &claims)?;
+        write(append(&lake)?, 1, [rows(10..12)?]).await?;
+        let (ids, facts) = sorted_ids(&lake).await?;
+        assert_eq!(ids, [1, 2, 3, 10, 11]);
+        assert_eq!((facts.mode, facts.order.len()), (ScanMode::Direct, 0));
+    }
+
+    // Of our own files, which do say it, each is in order, and the whole is not.
+    let lake = TemporaryLake::try_new()?;
+    let first = request(&lake.lake, &contract, 100, WriteMode::Overwrite)?;
+    write(first, 1, [rows((0..80).step_by(2))?]).await?;
+    write(append(&lake)?, 1, [rows((21..41).step_by(2))?]).await?;
+    let (ids, facts) = sorted_ids(&lake).await?;
+    let want: BTreeSet<i64> = (0..80).step_by(2).chain((21..41).step_by(2)).collect();
+    assert_eq!(ids, want.into_iter().collect::<Vec<_>>());
+    assert_eq!((facts.mode, facts.order.len()), (ScanMode::Direct, 0));
+    Ok(())
+}
+
 #[tokio::test]
 async fn stored_columns_become_declared_ones() -> Result<(), Failure> {
     let lake = TemporaryLake::try_new()?;
@@ -394,6 +477,48 @@ async fn rows_that_somebody_deleted_do_not_come_back() -> Result<(), Failure> {
     write(request(WriteMode::Overwrite)?, 1, [rows(0..10)?]).await?;
 
     // Somebody else marks the rows 3 and 4 as deleted.
+    delete_rows(&lake, &[3, 4])?;
+    let ids = async || -> Result<Vec<i64>, Failure> { Ok(sorted_ids(&lake).await?.0) };
+    let kept = [0, 1, 2, 5, 6, 7, 8, 9];
+    assert_eq!(ids().await?, kept);
+
+    // Our commit on top does not speak for the file below it.
+    write(request(WriteMode::Append)?, 1, [rows([20])?]).await?;
+    assert_eq!(ids().await?, [&kept[..], &[20]].concat());
+
+    // The same rows again are a new version without the deletions, though their file has the same name.
+    write(request(WriteMode::Overwrite)?, 1, [rows(0..10)?]).await?;
+    assert_eq!(ids().await?, (0..10).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// The file's tags say where its rows lie, and not which of them are left: nothing is put between them.
+#[tokio::test]
+async fn rows_do_not_go_among_those_that_somebody_deleted_from() -> Result<(), Failure> {
+    let all = KeyRange::between(vec![ScalarValue::from(8)], vec![ScalarValue::from(30)]);
+    for mode in [
+        WriteMode::Merge,
+        WriteMode::Replace(vec![all]),
+        WriteMode::Compact,
+    ] {
+        let lake = TemporaryLake::try_new()?;
+        let contract = things("cpg.ours")?;
+        let request = |mode| request(&lake.lake, &contract, 100, mode);
+        write(request(WriteMode::Overwrite)?, 1, [rows(0..10)?]).await?;
+        delete_rows(&lake, &[3, 4])?;
+        let new = match mode {
+            WriteMode::Compact => None,
+            _ => Some(rows([20])?),
+        };
+        let refused = write(request(mode)?, 1, new).await.err();
+        assert_eq!(refused.as_ref().and_then(code_of), Some("corrupt_table"));
+        assert_eq!(sorted_ids(&lake).await?.0, [0, 1, 2, 5, 6, 7, 8, 9]);
+    }
+    Ok(())
+}
+
+/// Commits a deletion vector for these rows of the only file of version 1.
+fn delete_rows(lake: &TemporaryLake, rows: &[u16]) -> Result<(), Failure> {
     let log = Path::new(&lake.location("cpg.ours")?.to_string()).join("_delta_log");
     let commit = std::fs::read_to_string(log.join("00000000000000000001.json"))?;
     let actions: Vec<Value> = commit
@@ -403,9 +528,9 @@ async fn rows_that_somebody_deleted_do_not_come_back() -> Result<(), Failure> {
     let add = actions.iter().find_map(|action| action.get("add"));
     let mut add = add.ok_or("no file was added")?.clone();
     let remove = json!({"path": add["path"], "dataChange": true, "deletionTimestamp": 0});
-    let vector = deletion_vector(&[3, 4]);
+    let vector = deletion_vector(rows);
     add["deletionVector"] = json!({
-        "storageType": "i", "pathOrInlineDv": vector, "sizeInBytes": 40, "cardinality": 2,
+        "storageType": "i", "pathOrInlineDv": vector, "sizeInBytes": 36 + 2 * rows.len(), "cardinality": rows.len(),
     });
     let protocol = json!({
         "minReaderVersion": 3, "minWriterVersion": 7,
@@ -419,30 +544,5 @@ async fn rows_that_somebody_deleted_do_not_come_back() -> Result<(), Failure> {
     ];
     let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
     std::fs::write(log.join("00000000000000000002.json"), lines.join("\n"))?;
-
-    let ids = async || -> Result<Vec<i64>, Failure> {
-        let dataset = open_dataset(&contract, &lake.location("cpg.ours")?, None).await?;
-        let mut catalog = Catalog::new(SessionSpec::default().build()?);
-        catalog.register(&dataset)?;
-        let frame = catalog
-            .session()
-            .sql("SELECT id FROM ours ORDER BY id")
-            .await?;
-        let mut ids = Vec::new();
-        for batch in frame.collect().await? {
-            ids.extend(batch.column(0).as_primitive::<Int64Type>().values());
-        }
-        Ok(ids)
-    };
-    let kept = [0, 1, 2, 5, 6, 7, 8, 9];
-    assert_eq!(ids().await?, kept);
-
-    // Our commit on top does not speak for the file below it.
-    write(request(WriteMode::Append)?, 1, [rows([20])?]).await?;
-    assert_eq!(ids().await?, [&kept[..], &[20]].concat());
-
-    // The same rows again are a new version without the deletions, though their file has the same name.
-    write(request(WriteMode::Overwrite)?, 1, [rows(0..10)?]).await?;
-    assert_eq!(ids().await?, (0..10).collect::<Vec<_>>());
     Ok(())
 }

@@ -415,3 +415,63 @@ async fn a_creation_whose_rows_never_came_is_begun_again() -> Result<(), Failure
     assert_eq!(refused.as_ref().and_then(code_of), Some("table_exists"));
     Ok(())
 }
+
+/// What a version's commit says of its files, rewritten by `change`.
+fn retag(
+    lake: &TemporaryLake,
+    version: u64,
+    change: impl Fn(&mut serde_json::Value),
+) -> Result<usize, Failure> {
+    let folder = lake.location("cpg.things")?.to_string();
+    let log = Path::new(&folder).join(format!("_delta_log/{version:020}.json"));
+    let mut lines = String::new();
+    let mut changed = 0;
+    for line in std::fs::read_to_string(&log)?.lines() {
+        let mut action: serde_json::Value = serde_json::from_str(line)?;
+        if let Some(tags) = action.pointer_mut("/add/tags") {
+            change(tags);
+            changed += 1;
+        }
+        lines = lines + &action.to_string() + "\n";
+    }
+    std::fs::write(log, lines)?;
+    Ok(changed)
+}
+
+/// Whatever else they say: another version of the writer may encode keys otherwise, and other orders have other keys.
+#[tokio::test]
+async fn tags_of_other_rules_are_not_believed() -> Result<(), Failure> {
+    for (tag, value) in [
+        ("ossature.writer", "999"),
+        ("ossature.order", "name string"),
+        ("ossature.order", "id desc long"),
+        ("ossature.firstKey", "zz"),
+        ("ossature.contentHash", "12"),
+    ] {
+        let lake = TemporaryLake::try_new()?;
+        let contract = things("cpg.things")?;
+        let request = |mode| request(&lake.lake, &contract, 100, mode);
+        let first = write(request(WriteMode::Overwrite)?, 1, [rows(0..300)?]).await?;
+        let changed = retag(&lake, 1, |tags| {
+            // Believed, the rows would lie behind all others, so that none of them would be found to be replaced.
+            for key in ["ossature.firstKey", "ossature.lastKey"] {
+                tags[key] = "ff".repeat(9).into();
+            }
+            tags[tag] = value.into();
+        })?;
+        assert_eq!(changed, first.files);
+        let merged = write(request(WriteMode::Merge)?, 1, [rows([50, 120, 300])?]).await?;
+        assert_eq!(merged.rows, 301, "{tag}");
+        let dataset = open_dataset(&contract, &lake.location("cpg.things")?, None).await?;
+        assert_eq!(dataset.facts().rows, Some(301), "{tag}");
+        let mut catalog = Catalog::new(SessionSpec::default().build()?);
+        catalog.register(&dataset)?;
+        let sorted = "SELECT id FROM things ORDER BY id";
+        let mut ids: Vec<i64> = Vec::new();
+        for batch in catalog.session().sql(sorted).await?.collect().await? {
+            ids.extend(batch.column(0).as_primitive::<Int64Type>().values());
+        }
+        assert_eq!(ids, (0..301).collect::<Vec<_>>(), "{tag}");
+    }
+    Ok(())
+}

@@ -8,15 +8,18 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{
-    ArrayRef, Date32Array, Decimal128Array, Int16Array, RecordBatch, TimestampMicrosecondArray,
+    ArrayRef, Date32Array, Decimal128Array, Int16Array, Int32Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
 };
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use ossature_registry::{COMMIT_KEY_PREFIX, Catalog, SessionSpec, open_dataset, open_table};
-use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec};
+use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec, Fingerprint, Version};
 use ossature_tests::{
     Failure, TemporaryLake, code_of, files_below, request, rows, things, write, write_foreign,
 };
-use ossature_write_pipeline::{EncodePool, TableWriter, TransactionId, WriteFailure, WriteMode};
+use ossature_write_pipeline::{
+    EncodePool, TableWriter, TransactionId, WRITER_VERSION, WriteFailure, WriteMode,
+};
 use serde_json::{Value, json};
 
 /// The data files of a table: their paths below its folder, and their bytes.
@@ -126,6 +129,98 @@ async fn a_local_change_rewrites_only_its_file() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Rows of [`things`] with ids of a narrower type.
+fn with_ids(ids: &[Option<i32>]) -> Result<RecordBatch, Failure> {
+    with_column(Arc::new(Int32Array::from(ids.to_vec())))
+}
+
+fn with_texts(ids: &[&str]) -> Result<RecordBatch, Failure> {
+    with_column(Arc::new(StringArray::from(ids.to_vec())))
+}
+
+fn with_column(ids: ArrayRef) -> Result<RecordBatch, Failure> {
+    let plain = rows((0..).take(ids.len()))?;
+    let [name, weight] = [0, 1].map(|at| Arc::clone(plain.column(at)));
+    let columns = [("id", ids), ("name", name), ("weight", weight)];
+    let columns = columns.map(|(name, column)| (name, column, true));
+    Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
+}
+
+/// As if they had arrived in the declared types.
+#[tokio::test]
+async fn narrower_integers_are_widened() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    let request = || request(&lake.lake, &contract, 100, WriteMode::Overwrite);
+    let narrow = with_ids(&[Some(0), Some(1), Some(2)])?;
+    let first = write(request()?, 1, [narrow]).await?;
+    let again = write(request()?, 1, [rows(0..3)?]).await?;
+    assert_eq!(
+        (again.version, again.content),
+        (first.version, first.content)
+    );
+    Ok(())
+}
+
+/// What a commit says of itself: the attempt is another one each time.
+async fn keys_of(lake: &TemporaryLake, version: u64) -> Result<BTreeMap<String, String>, Failure> {
+    let location = lake.location("cpg.things")?;
+    let open = open_table(&location, Some(Version::new(version))).await?;
+    let mut keys = open.commit().keys.clone();
+    let attempt = keys.remove("ossature.attempt");
+    assert_eq!(attempt.is_some(), version > 0);
+    Ok(keys)
+}
+
+#[tokio::test]
+async fn commits_say_by_which_rules_they_were_made() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    let planned = |mode| -> Result<_, Failure> {
+        let mut request = request(&lake.lake, &contract, 100, mode)?;
+        request.provenance.plan = Some(Fingerprint::from_bytes([7; 32]));
+        Ok(request)
+    };
+    let first = planned(WriteMode::Overwrite)?;
+    let by_contract = contract.contract_hash().to_hex();
+    let by_policy = first.policy.fingerprint().to_hex();
+    let outcome = write(first, 1, [rows(0..10)?]).await?;
+    let rules = [
+        ("ossature.writer", WRITER_VERSION.to_string()),
+        ("ossature.contract", by_contract),
+        ("ossature.policy", by_policy),
+    ];
+    let of_rules = rules.map(|(key, value)| (key.to_owned(), value));
+    let created = BTreeMap::from(of_rules.clone());
+    assert_eq!(keys_of(&lake, 0).await?, created);
+
+    let whole = |mode: &str, content: Fingerprint| {
+        let said = [
+            ("ossature.mode", mode.to_owned()),
+            ("ossature.run", "test".to_owned()),
+            ("ossature.plan", "07".repeat(32)),
+            ("ossature.contentHash", content.to_hex()),
+            ("ossature.order", r#"["id"]"#.to_owned()),
+        ];
+        let said = said.map(|(key, value)| (key.to_owned(), value));
+        let all = of_rules.iter().cloned().chain(said);
+        all.collect::<BTreeMap<_, _>>()
+    };
+    let of_first = keys_of(&lake, 1).await?;
+    assert_eq!(of_first, whole("overwrite", outcome.content));
+
+    // Rows that do not follow each other are in no order, and the digest is that of all files.
+    let outcome = write(planned(WriteMode::Append)?, 1, [rows(5..7)?]).await?;
+    let mut of_second = keys_of(&lake, 2).await?;
+    let content = of_second.remove("ossature.contentHash");
+    assert!(content.is_some_and(|it| it != of_first["ossature.contentHash"]));
+    let mut want = whole("append", outcome.content);
+    want.remove("ossature.contentHash");
+    want.remove("ossature.order");
+    assert_eq!(of_second, want);
+    Ok(())
+}
+
 #[tokio::test]
 async fn rows_that_break_the_contract_leave_the_table_as_it_was() -> Result<(), Failure> {
     let lake = TemporaryLake::try_new()?;
@@ -136,6 +231,8 @@ async fn rows_that_break_the_contract_leave_the_table_as_it_was() -> Result<(), 
         (rows([2, 1])?, "out_of_order"),
         (rows([1, 1])?, "duplicate_key"),
         (rows([1])?.project(&[0, 1])?, "rows_differ"),
+        (with_ids(&[Some(1), None])?, "unexpected_null"),
+        (with_texts(&["1", "2"])?, "rows_differ"),
     ];
     for (batch, want) in bad {
         let error = write(request()?, 1, [batch]).await.err();
@@ -446,10 +543,7 @@ async fn partitions_are_folders_and_keep_their_order() -> Result<(), Failure> {
         let families = vec![family; ids.len()];
         Ok(RecordBatch::try_from_iter([
             ("id", Arc::new(arrow_array::Int64Array::from(ids)) as _),
-            (
-                "family",
-                Arc::new(arrow_array::StringArray::from(families)) as _,
-            ),
+            ("family", Arc::new(StringArray::from(families)) as _),
         ])?)
     };
     let request = request(&lake.lake, &contract, 100, WriteMode::Overwrite)?;

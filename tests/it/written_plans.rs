@@ -5,8 +5,11 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array};
 use datafusion::arrow::compute::take_record_batch;
+use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use datafusion::prelude::SessionContext;
 use deltalake_core::DeltaTable;
 use deltalake_core::operations::optimize::OptimizeType;
@@ -75,6 +78,43 @@ async fn a_plan_is_sorted_whatever_the_session() -> Result<(), Failure> {
         seen.push((files_of(&lake)?, outcome.content));
     }
     assert!(seen.iter().all(|one| *one == seen[0]));
+    Ok(())
+}
+
+/// The new rows only: those that the table has stay where they are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_plan_is_sorted_for_an_append_too() -> Result<(), Failure> {
+    let contract = things("cpg.things")?;
+    let new = rows((0..300_000).map(|id| 1000 + id * 7919 % 300_000))?;
+    let mut seen = Vec::new();
+    for (threads, memory) in [(4, 512 << 20), (1, 12 << 20)] {
+        let lake = TemporaryLake::try_new()?;
+        let request = |mode| request(&lake.lake, &contract, 20_000, mode);
+        let first = write(request(WriteMode::Overwrite)?, 1, [rows(0..1000)?]).await?;
+        let session = session(threads, memory, &new)?;
+        let sql = "SELECT weight, name, id FROM shuffled";
+        let outcome = write_sql(request(WriteMode::Append)?, &session, threads, sql).await?;
+        assert_eq!((outcome.rows, outcome.files_removed), (300_000, 0));
+        let files = files_of(&lake)?;
+        assert_eq!(files.len(), first.files + outcome.files);
+        for bytes in files.values() {
+            let reader =
+                ParquetRecordBatchReader::try_new(bytes::Bytes::from(bytes.clone()), 1 << 20)?;
+            let mut ids = Vec::new();
+            for batch in reader {
+                let batch = batch?;
+                let column = batch.column_by_name("id").ok_or("there are ids")?;
+                ids.extend_from_slice(column.as_primitive::<Int64Type>().values());
+            }
+            assert!(ids.is_sorted());
+        }
+        // They all come behind, so that the whole is in order.
+        let open = open_table(&lake.location("cpg.things")?, None).await?;
+        let order = open.commit().order.clone().ok_or("no order is claimed")?;
+        assert_eq!(order.keys(), contract.order());
+        seen.push((files, outcome.content));
+    }
+    assert!(seen[0] == seen[1]);
     Ok(())
 }
 

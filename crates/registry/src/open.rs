@@ -5,6 +5,7 @@ use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use ossature_delta_policy::maps_columns;
 use ossature_schema_spec::{DatasetName, PinIdentity, TablePin, Version};
 
+use crate::mapping::keeps_names;
 use crate::paths::{check_removable, check_spellings, is_own};
 use crate::{CommitFacts, Error, TableLocation};
 
@@ -146,7 +147,8 @@ pub async fn open_table(
 /// Our writer makes no other tables. Where somebody else did, its commits on top cannot speak for what lies below: a
 /// deletion vector that is not applied brings deleted rows back.
 fn holds_what_files_hold(snapshot: &DeltaTableState) -> bool {
-    !maps_columns(snapshot.metadata().configuration())
+    let is_mapped = maps_columns(snapshot.metadata().configuration());
+    (!is_mapped || keeps_names(snapshot.snapshot().arrow_schema().fields()))
         && snapshot
             .log_data()
             .iter()

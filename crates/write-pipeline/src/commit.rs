@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{Action, Add, Transaction};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
-use ossature_delta_policy::maps_columns;
 use ossature_registry::{COMMIT_KEY_PREFIX, CommitFacts, OpenTable, OrderingClaim, commit_keys};
 use ossature_schema_spec::{CanonicalHasher, DatasetSpec, Fingerprint, Version};
 use serde_json::{Value, json};
@@ -157,9 +157,7 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
 
     let version = version_facts(request, open, files)?;
     let content = content_of(files);
-    // Of a table with mapped columns no claim is believed when it is opened, so none can be renewed.
-    let has_claims = !maps_columns(snapshot.metadata().configuration());
-    let claims_stand = !has_claims || open.commit().content == version.content;
+    let claims_stand = open.commit().content == version.content;
     let nothing_to_say = request.mode == WriteMode::Append || claims_stand;
     if actions.is_empty() && nothing_to_say {
         return Ok(Committed {
@@ -183,7 +181,6 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
             transaction.number,
         ));
     }
-    let dataset = request.contract.name();
     let commit = CommitBuilder::from(properties).with_actions(actions).build(
         Some(snapshot.snapshot()),
         open.table().log_store(),
@@ -202,7 +199,7 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
     let found = match done.await {
         Ok(version) => Version::new(version),
         Err(error) => {
-            let error = Error::commit(dataset, open.version().number(), error);
+            let error = why_not(request, open, error);
             recognise(open, &attempt).await.ok_or(error)?
         }
     };
@@ -212,6 +209,20 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
         removed,
         content,
     })
+}
+
+/// Why a commit is not there.
+fn why_not(request: &WriteRequest, open: &OpenTable, error: DeltaTableError) -> Error {
+    let dataset = request.contract.name();
+    let read = open.version().number();
+    match Error::commit(dataset, read, error) {
+        // Somebody else has created it meanwhile.
+        Error::Conflict { .. } if request.mode == WriteMode::ErrorIfExists => Error::TableExists {
+            dataset: dataset.clone(),
+            version: Version::new(read + 1),
+        },
+        error => error,
+    }
 }
 
 /// A store may fail after it has done what it was asked to: whether the commit is there in spite of an error.

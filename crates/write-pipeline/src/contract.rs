@@ -170,3 +170,142 @@ fn adjacent_list(array: &ArrayRef) -> Option<ArrayRef> {
     );
     Some(Arc::new(lists.ok()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::iter::once;
+
+    use arrow_array::types::{Int32Type, UInt16Type};
+    use arrow_array::{
+        DictionaryArray, Int32Array, Int64Array, LargeStringArray, ListViewArray, StringArray,
+        StringViewArray, UInt16Array,
+    };
+    use arrow_buffer::ScalarBuffer;
+    use arrow_schema::Field;
+    use ossature_schema_spec::{ColumnType, FieldSpec};
+
+    use super::*;
+
+    /// A dataset with one column: `x`, never null.
+    fn of(column_type: ColumnType) -> ContractCheck {
+        let contract = DatasetSpec::builder("cpg.things", "")
+            .column(ColumnSpec::required("x", column_type).unwrap())
+            .build();
+        ContractCheck::new(&contract.unwrap())
+    }
+
+    fn batch(column: ArrayRef) -> RecordBatch {
+        RecordBatch::try_from_iter_with_nullable(once(("x", column, true))).unwrap()
+    }
+
+    #[track_caller]
+    fn check(column_type: ColumnType, arrived: impl Array + 'static, want: &dyn Array) {
+        let found = of(column_type).apply(&batch(Arc::new(arrived))).unwrap();
+        assert_eq!(found.column(0).as_ref(), want);
+    }
+
+    #[track_caller]
+    fn check_refused(column_type: ColumnType, arrived: impl Array + 'static, want: &str) {
+        let refused = of(column_type).apply(&batch(Arc::new(arrived)));
+        assert_eq!(refused.err().map(|error| error.code()), Some(want));
+    }
+
+    #[test]
+    fn a_null_is_told_by_its_column_and_its_row_of_the_write() {
+        let mut rows = of(ColumnType::Int64);
+        let whole = Int64Array::from(vec![1, 2, 3]);
+        rows.apply(&batch(Arc::new(whole))).unwrap();
+        let odd = Int64Array::from(vec![Some(4), None, None]);
+        match rows.apply(&batch(Arc::new(odd))) {
+            Err(Error::UnexpectedNull { column, row, .. }) => {
+                assert_eq!((column.as_str(), row), ("x", 4));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn nulls_are_found_in_every_encoding() {
+        let texts = StringArray::from(vec![Some("a"), None]);
+        // The null is one of the values, and no place of them.
+        let places = Int32Array::from(vec![0, 1, 0]);
+        let values = DictionaryArray::<Int32Type>::try_new(places, Arc::new(texts)).unwrap();
+        check_refused(ColumnType::Utf8, values, "unexpected_null");
+        let view = StringViewArray::from(vec![Some("a"), None]);
+        check_refused(ColumnType::Utf8, view, "unexpected_null");
+    }
+
+    #[test]
+    fn texts_are_decoded() {
+        let want = StringArray::from(vec!["a", "b", "a"]);
+        let places = UInt16Array::from(vec![0, 1, 0]);
+        let values = Arc::new(StringArray::from(vec!["a", "b"]));
+        let dictionary = DictionaryArray::<UInt16Type>::try_new(places, values).unwrap();
+        check(ColumnType::Utf8, dictionary, &want);
+        let view = StringViewArray::from(vec!["a", "b", "a"]);
+        check(ColumnType::Utf8, view, &want);
+        let large = LargeStringArray::from(vec!["a", "b", "a"]);
+        check(ColumnType::Utf8, large, &want);
+    }
+
+    #[test]
+    fn views_of_lists_are_decoded_wherever_their_values_lie() {
+        let column_type = || {
+            let element = FieldSpec::nullable("element", ColumnType::Int64);
+            ColumnType::List(Box::new(element.unwrap()))
+        };
+        let element = Arc::new(Field::new("element", DataType::Int64, true));
+        let view = |starts: Vec<i32>, sizes: Vec<i32>, values: Vec<i64>| {
+            ListViewArray::new(
+                Arc::clone(&element),
+                ScalarBuffer::from(starts),
+                ScalarBuffer::from(sizes),
+                Arc::new(Int64Array::from(values)),
+                None,
+            )
+        };
+        let lists = [
+            Some(vec![Some(1), Some(2)]),
+            Some(vec![]),
+            Some(vec![Some(3)]),
+        ];
+        let want = ListArray::from_iter_primitive::<arrow_array::types::Int64Type, _, _>(lists);
+        let want = ListArray::new(
+            Arc::clone(&element),
+            want.offsets().clone(),
+            Arc::clone(want.values()),
+            None,
+        );
+        // One behind the other, as they do in lists; in another order; and with values between that no list has.
+        check(
+            column_type(),
+            view(vec![0, 2, 2], vec![2, 0, 1], vec![1, 2, 3]),
+            &want,
+        );
+        check(
+            column_type(),
+            view(vec![1, 0, 0], vec![2, 0, 1], vec![3, 1, 2]),
+            &want,
+        );
+        let between = view(vec![0, 0, 3], vec![2, 0, 1], vec![1, 2, 9, 3]);
+        check(column_type(), between, &want);
+    }
+
+    #[test]
+    fn integers_are_widened_and_never_narrowed() {
+        let narrow = Int32Array::from(vec![1, -2]);
+        check(ColumnType::Int64, narrow, &Int64Array::from(vec![1, -2]));
+        let wide = Int64Array::from(vec![1, -2]);
+        check_refused(ColumnType::Int32, wide, "rows_differ");
+    }
+
+    #[test]
+    fn texts_are_no_numbers() {
+        check_refused(
+            ColumnType::Int64,
+            StringArray::from(vec!["1"]),
+            "rows_differ",
+        );
+        check_refused(ColumnType::Utf8, Int64Array::from(vec![1]), "rows_differ");
+    }
+}

@@ -44,34 +44,6 @@ fn number(of: &mut Value, last: &mut i64) {
     }
 }
 
-/// Whether every column has its own name in files, and a number.
-pub(crate) fn keeps_names(stored: &Fields) -> bool {
-    stored.iter().all(|field| {
-        let metadata = field.metadata();
-        metadata.get(PHYSICAL_NAME) == Some(field.name())
-            && metadata.contains_key(COLUMN_ID)
-            && keeps_names(inner_fields(field.data_type()))
-    })
-}
-
-/// The fields that have numbers below a type.
-fn inner_fields(of: &DataType) -> &Fields {
-    static NONE: std::sync::LazyLock<Fields> = std::sync::LazyLock::new(Fields::empty);
-    match of {
-        DataType::Struct(fields) => fields,
-        DataType::List(element) => inner_fields(element.data_type()),
-        DataType::Map(entry, _) => match entry.data_type() {
-            DataType::Struct(pair) => pair
-                .iter()
-                .map(|field| inner_fields(field.data_type()))
-                .find(|fields| !fields.is_empty())
-                .unwrap_or(&NONE),
-            _ => &NONE,
-        },
-        _ => &NONE,
-    }
-}
-
 /// The columns of files with the numbers that the table's columns have.
 pub(crate) fn with_numbers(files: &Schema, stored: &Fields) -> SchemaRef {
     Arc::new(Schema::new(number_fields(files.fields(), stored)))
@@ -182,13 +154,13 @@ mod tests {
         let (numbered, last) = number_columns(&schema).unwrap();
         assert_eq!(last, 4);
         let stored: Schema = (&numbered).try_into_arrow().unwrap();
-        assert!(keeps_names(stored.fields()));
-        assert!(!keeps_names(nested().fields()));
+        assert!(ossature_registry::keeps_names(stored.fields()));
+        assert!(!ossature_registry::keeps_names(nested().fields()));
         let mut value = serde_json::to_value(&numbered).unwrap();
         value["fields"][1]["type"]["fields"][0]["metadata"][PHYSICAL_NAME] = json!("col-1");
         let renamed: StructType = serde_json::from_value(value).unwrap();
         let stored: Schema = (&renamed).try_into_arrow().unwrap();
-        assert!(!keeps_names(stored.fields()));
+        assert!(!ossature_registry::keeps_names(stored.fields()));
     }
 
     #[test]
@@ -206,7 +178,9 @@ mod tests {
             true,
         ));
         lists.append_value([Some(1), None]);
-        let inner = inner_fields(nested().field(1).data_type()).clone();
+        let DataType::Struct(inner) = nested().field(1).data_type().clone() else {
+            unreachable!("it was declared so");
+        };
         let both = StructArray::new(inner, vec![Arc::new(Int64Array::from(vec![7]))], None);
         let columns: Vec<ArrayRef> = vec![
             Arc::new(Int64Array::from(vec![1])),

@@ -127,4 +127,23 @@ mod tests {
         ];
         assert_eq!(names, want);
     }
+
+    #[test]
+    fn the_name_of_a_file_that_stays_is_given_to_no_other() {
+        let digest = Fingerprint::from_bytes([7; 32]);
+        let other = Fingerprint::from_bytes([8; 32]);
+        let root = FilePlace::default();
+        let family = ColumnName::try_new("family").unwrap();
+        let local = FilePlace::new(&[family], &[Some("local".to_owned())]);
+        let stem = format!("part-{}", "07".repeat(16));
+        let named = |name: &str| Path::from(format!("{stem}{name}.parquet"));
+        let taken = BTreeSet::from([named(""), named("_3")]);
+        let new = || FileNames::new(&WriteMode::Merge, Version::new(3));
+        let mut names = new().without(taken);
+        let given = [1, 2, 3].map(|_| names.next(&root, digest));
+        assert_eq!(given, [named("_2"), named("_4"), named("_5")]);
+        // Other content has other names, and so have the files of another partition.
+        assert_eq!(names.next(&root, other), new().next(&root, other));
+        assert_eq!(names.next(&local, digest), new().next(&local, digest));
+    }
 }

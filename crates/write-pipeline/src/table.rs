@@ -17,13 +17,13 @@ use ossature_delta_policy::{
     SchemaMode, SchemaPlan, TableChange, TableState, gate, maps_columns, plan_change,
     plan_features, plan_schema, render_properties, schema_key,
 };
-use ossature_registry::{OpenTable, TableLocation, commit_keys, open_table};
+use ossature_registry::{OpenTable, TableLocation, commit_keys, keeps_names, open_table};
 use ossature_schema_spec::{ColumnName, ColumnSpec, DatasetSpec, Version, from_stored, to_stored};
 use serde_json::json;
 
 use crate::commit::{Transacted, check_transaction};
 use crate::constraint::constraints_of;
-use crate::mapping::{keeps_names, number_columns};
+use crate::mapping::number_columns;
 use crate::{Error, WRITER_VERSION, WriteMode, WriteRequest};
 
 /// How often a table is opened that seems to be there and cannot be read.

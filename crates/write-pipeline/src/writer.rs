@@ -735,3 +735,63 @@ pub(crate) async fn write_rows(
     }
     Box::pin(writer.finish()).await
 }
+
+#[cfg(test)]
+mod tests {
+    use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpecBuilder, FieldSpec};
+
+    use super::*;
+
+    /// A dataset with these columns, in their order: `both` is nested.
+    fn of<const N: usize>(names: [&str; N]) -> DatasetSpecBuilder {
+        let columns = names.map(|name| {
+            let field = |name| FieldSpec::nullable(name, ColumnType::Int64).unwrap();
+            let column_type = match name {
+                "both" => ColumnType::Struct(vec![field("left"), field("right")]),
+                "id" => ColumnType::Int64,
+                _ => ColumnType::Utf8,
+            };
+            ColumnSpec::required(name, column_type).unwrap()
+        });
+        DatasetSpec::builder("cpg.things", "").columns(columns)
+    }
+
+    /// The leaves that files are said to be sorted by, and whether the largest value comes first.
+    #[track_caller]
+    fn check(dataset: DatasetSpecBuilder, want: &[(i32, bool)]) {
+        let dataset = dataset.build().unwrap();
+        let found = sorting_columns(&dataset, &file_schema(&dataset)).unwrap();
+        assert!(found.iter().all(|column| column.nulls_first));
+        let found = found
+            .iter()
+            .map(|column| (column.column_idx, column.descending));
+        assert_eq!(found.collect::<Vec<_>>(), want);
+    }
+
+    #[test]
+    fn files_are_said_to_be_sorted_as_the_rows_are() {
+        check(of(["name", "id"]), &[]);
+        check(of(["name", "id"]).order_by(["id"]), &[(1, false)]);
+        let both_ways = of(["id", "name"]).order_by(["name"]).then_descending("id");
+        check(both_ways, &[(1, false), (0, true)]);
+    }
+
+    #[test]
+    fn partition_columns_are_no_leaves_of_files() {
+        let leading = of(["part", "id", "name"]).order_by(["part", "id"]);
+        check(leading.partition_by(["part"]), &[(0, false)]);
+        let between = of(["name", "part", "id"]).order_by(["part", "id", "name"]);
+        check(between.partition_by(["part"]), &[(1, false), (0, false)]);
+    }
+
+    /// It has as many leaves as fields, so that places behind it are other ones.
+    #[test]
+    fn nothing_is_said_of_what_lies_behind_a_nested_column() {
+        check(of(["both", "id"]).order_by(["id"]), &[]);
+        let behind = of(["id", "both", "name"]).order_by(["id", "name"]);
+        check(behind, &[(0, false)]);
+        // Not even of a later key that lies before it: rows are sorted by it only among equals of the other.
+        let around = of(["id", "both", "name"]).order_by(["name", "id"]);
+        check(around, &[]);
+    }
+}
