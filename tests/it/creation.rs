@@ -129,6 +129,29 @@ async fn a_policy_that_changed_changes_its_table_in_the_commit_of_the_rows() -> 
     Ok(())
 }
 
+/// The runtime lets no row go in the commit that switches it off.
+#[tokio::test]
+async fn a_table_that_may_only_grow_is_created_by_no_overwrite_and_is_freed_by_one()
+-> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let grows = TablePolicy::default().features([DeltaFeature::AppendOnly]);
+    let refused = overwrite(&lake, &grows, 0..10).await.err();
+    assert_eq!(refused.as_ref().and_then(code_of), Some("append_only"));
+    assert!(!Path::new(&lake.location("cpg.things")?.to_string()).exists());
+    let request = asked(&lake, &things("cpg.things")?, &grows, WriteMode::Append)?;
+    write(request, 1, [rows(0..10)?]).await?;
+    let refused = overwrite(&lake, &grows, 0..5).await.err();
+    assert_eq!(refused.as_ref().and_then(code_of), Some("append_only"));
+    let freed = overwrite(&lake, &TablePolicy::default(), 0..5).await?;
+    assert_eq!((freed.version.number(), freed.rows), (3, 5));
+    assert_eq!(
+        actions(&lake, 2, "metaData")?[0]["configuration"]["delta.appendOnly"],
+        "false"
+    );
+    assert_eq!(count(&lake, &things("cpg.things")?, "true").await?, 5);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_commit_that_a_checkpoint_is_due_behind_has_one() -> Result<(), Failure> {
     let lake = TemporaryLake::try_new()?;

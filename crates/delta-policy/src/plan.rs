@@ -185,6 +185,15 @@ pub struct TableChange {
 }
 
 impl TableChange {
+    /// Whether a feature goes that has a property.
+    pub fn switches_off(&self, feature: DeltaFeature) -> bool {
+        feature
+            .spec()
+            .property
+            .and_then(|property| Some(!property.is_on(self.set.get(property.key)?)))
+            .unwrap_or_default()
+    }
+
     /// Whether the table is as its policy wants it, so that nothing has to be committed.
     pub fn is_empty(&self) -> bool {
         self.protocol.is_none() && self.set.is_empty() && self.unset.is_empty()

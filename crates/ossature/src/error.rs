@@ -142,7 +142,13 @@ impl Error {
             return 3;
         }
         match self.code() {
-            "query_refused" | "policy_refused" | "protocol_refused" | "contract_changed" => 3,
+            "query_refused"
+            | "policy_refused"
+            | "protocol_refused"
+            | "contract_changed"
+            | "append_only"
+            | "constraint_unusable"
+            | "mapped_columns" => 3,
             "symbol_collision" => 1,
             "source_root_unreadable"
             | "no_output_file"

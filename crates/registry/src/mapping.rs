@@ -1,6 +1,8 @@
 //! Column mapping: whether files have columns under the names that the table gives them.
 
-use datafusion::arrow::datatypes::{DataType, Fields};
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use ossature_delta_policy::schema_key::{COLUMN_ID, PHYSICAL_NAME};
 
 /// Whether every column of a mapped table has its own name in files, and a number; fields of nested columns likewise.
@@ -29,4 +31,26 @@ fn keeps_names_below(of: &DataType) -> bool {
         },
         _ => true,
     }
+}
+
+/// The columns without their numbers, which are a matter of one table: the engine takes columns of two tables for different
+/// ones by them.
+pub(crate) fn without_numbers(schema: &Schema) -> Schema {
+    Schema::new(plain_fields(schema.fields())).with_metadata(schema.metadata().clone())
+}
+
+fn plain_fields(fields: &Fields) -> Fields {
+    fields.iter().map(plain_field).collect()
+}
+
+fn plain_field(field: &FieldRef) -> FieldRef {
+    let data_type = match field.data_type() {
+        DataType::Struct(fields) => DataType::Struct(plain_fields(fields)),
+        DataType::List(element) => DataType::List(plain_field(element)),
+        DataType::Map(pair, sorted) => DataType::Map(plain_field(pair), *sorted),
+        plain => plain.clone(),
+    };
+    let mut metadata = field.metadata().clone();
+    metadata.retain(|key, _| key != COLUMN_ID && key != PHYSICAL_NAME);
+    Arc::new(Field::new(field.name(), data_type, field.is_nullable()).with_metadata(metadata))
 }

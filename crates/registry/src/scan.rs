@@ -35,6 +35,7 @@ use url::Position;
 
 use crate::files::{TableFile, list_files};
 use crate::foreign::wide_times;
+use crate::mapping::without_numbers;
 use crate::{Error, OpenTable, OrderingClaim, guard};
 
 /// A table provider over the files of one version, for tables whose pinned commit our writer made.
@@ -68,7 +69,7 @@ impl GuardedScan {
             .table()
             .snapshot()
             .map_err(Error::delta("reading a schema"))?;
-        let stored = from_stored(&snapshot.snapshot().arrow_schema());
+        let stored = without_numbers(&from_stored(&snapshot.snapshot().arrow_schema()));
         let partition_columns = snapshot.metadata().partition_columns();
         let (partition, data): (Vec<FieldRef>, Vec<FieldRef>) = stored
             .fields()

@@ -46,7 +46,9 @@ pub enum Error {
         dataset: DatasetName,
     },
     /// The stored table lets no row go.
-    #[error("the table of `{dataset}` is append-only, so nothing is written to it by {mode}")]
+    #[error(
+        "the table of `{dataset}` is append-only, or is to be, so nothing is written to it by {mode}"
+    )]
     AppendOnly {
         /// The dataset.
         dataset: DatasetName,
@@ -356,9 +358,13 @@ impl Error {
     /// What to do about it, where there is one thing to do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::MappedColumns { .. } | Self::AppendOnly { .. } => {
+            Self::MappedColumns { .. } => {
                 Some("write to a new table and leave this one to its owner".to_owned())
             }
+            Self::AppendOnly { .. } => Some(
+                "leave `appendOnly` out of `features`, or say so with `features = []` to a table that somebody else created"
+                    .to_owned(),
+            ),
             Self::ContractChanged { .. } => {
                 Some("build into a new lake, or delete the table's folder".to_owned())
             }

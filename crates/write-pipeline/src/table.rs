@@ -110,6 +110,18 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
     }
     new_constraints.retain(|name, _| state.constraints().all(|(known, _)| known != name));
     let change = plan_change(&state, policy).map_err(Error::Policy)?;
+    if lets_rows_go(mode) && state.has_active(DeltaFeature::AppendOnly) {
+        if !change.switches_off(DeltaFeature::AppendOnly) {
+            return Err(Error::AppendOnly {
+                dataset: contract.name().clone(),
+                mode: mode.as_str(),
+            });
+        }
+        // The runtime judges a commit by the table before it, so this one feature goes in a commit of its own.
+        let changes = change_actions(request, snapshot, &change, &SchemaPlan::default())?;
+        commit_properties(request, &open, changes, &change).await?;
+        return Box::pin(open_or_create(request)).await;
+    }
     let after = change.protocol.as_ref().unwrap_or(&state.protocol);
     let protocol = gate_protocol(request, after);
     if !protocol.is_compatible() {
@@ -128,6 +140,58 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
         new_constraints,
         changes,
     })
+}
+
+/// Whether rows that are there may be gone after a write.
+pub(crate) fn lets_rows_go(mode: &WriteMode) -> bool {
+    match mode {
+        WriteMode::Append | WriteMode::ErrorIfExists | WriteMode::Compact => false,
+        WriteMode::Overwrite | WriteMode::Replace(_) | WriteMode::Merge => true,
+    }
+}
+
+/// Commits what becomes of a table's properties, without rows.
+async fn commit_properties(
+    request: &WriteRequest,
+    open: &OpenTable,
+    actions: Vec<Action>,
+    change: &TableChange,
+) -> Result<(), Error> {
+    let snapshot = open
+        .table()
+        .snapshot()
+        .map_err(Error::delta("reading a table"))?;
+    let properties = CommitProperties::default()
+        .with_metadata(rules(request))
+        .with_max_retries(0)
+        .with_cleanup_expired_logs(Some(false));
+    let set = change.set.clone().into_iter().collect();
+    let committed = CommitBuilder::from(properties)
+        .with_actions(actions)
+        .build(
+            Some(snapshot.snapshot()),
+            open.table().log_store(),
+            DeltaOperation::SetTableProperties { properties: set },
+        )
+        .await;
+    let read = open.version().number();
+    let failed = |error| Error::commit(request.contract.name(), read, error);
+    committed.map(drop).map_err(failed)
+}
+
+/// What a commit without rows says of itself.
+fn rules(request: &WriteRequest) -> BTreeMap<String, serde_json::Value> {
+    BTreeMap::from([
+        (commit_keys::WRITER.to_owned(), json!(WRITER_VERSION)),
+        (
+            commit_keys::CONTRACT.to_owned(),
+            json!(request.contract.contract_hash().to_hex()),
+        ),
+        (
+            commit_keys::POLICY.to_owned(),
+            json!(request.policy.fingerprint().to_hex()),
+        ),
+    ])
 }
 
 /// Opens a table that somebody else may be creating: its folder is seen before its first version is.
@@ -178,19 +242,8 @@ async fn create(request: &WriteRequest) -> Result<Option<EnablementReport>, Erro
     let table = DeltaTableBuilder::from_url(location.url().clone())
         .and_then(DeltaTableBuilder::build)
         .map_err(failed())?;
-    let keys = BTreeMap::from([
-        (commit_keys::WRITER.to_owned(), json!(WRITER_VERSION)),
-        (
-            commit_keys::CONTRACT.to_owned(),
-            json!(contract.contract_hash().to_hex()),
-        ),
-        (
-            commit_keys::POLICY.to_owned(),
-            json!(policy.fingerprint().to_hex()),
-        ),
-    ]);
     let properties = CommitProperties::default()
-        .with_metadata(keys)
+        .with_metadata(rules(request))
         .with_max_retries(0);
     let operation = DeltaOperation::Create {
         mode: SaveMode::ErrorIfExists,
@@ -265,16 +318,6 @@ fn check_protocol(
     }
     if maps_columns(&state.properties) && !keeps_names(stored.fields()) {
         return Err(Error::MappedColumns { dataset: dataset() });
-    }
-    let keeps_rows = matches!(
-        request.mode,
-        WriteMode::Append | WriteMode::ErrorIfExists | WriteMode::Compact
-    );
-    if !keeps_rows && state.has_active(DeltaFeature::AppendOnly) {
-        return Err(Error::AppendOnly {
-            dataset: dataset(),
-            mode: request.mode.as_str(),
-        });
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use object_store::path::Path;
 use ossature_delta_policy::{
-    EnablementReport, Errors, ProtocolReport, ResolvedPolicy, check_schema_mode,
+    DeltaFeature, EnablementReport, Errors, ProtocolReport, ResolvedPolicy, check_schema_mode,
 };
 use ossature_registry::{SessionSpec, TableLocation, open_dataset};
 use ossature_schema_spec::{DatasetSpec, Fingerprint, Version};
@@ -35,7 +35,7 @@ use crate::rewrite::{Rule, Weave};
 use crate::statistics::StatisticsColumns;
 use crate::store::{FileWriter, StoredFile};
 use crate::stored::LiveFile;
-use crate::table::{WritableTable, open_or_create};
+use crate::table::{WritableTable, lets_rows_go, open_or_create};
 use crate::{Error, Provenance, WriteFailure, WriteMode};
 
 /// What is written, and where.
@@ -166,6 +166,15 @@ impl TableWriter {
         }
         check_metadata(&request.provenance.metadata)?;
         let schema = contract.arrow_schema();
+        // A table that is created so could never be written again.
+        if lets_rows_go(&request.mode)
+            && policy.wanted_features().contains(&DeltaFeature::AppendOnly)
+        {
+            return Err(Error::AppendOnly {
+                dataset: contract.name().clone(),
+                mode: request.mode.as_str(),
+            });
+        }
         // What cannot be evaluated is not to become part of a table that is created.
         ConstraintCheck::try_new(contract.name(), &schema, &policy.constraints.value)?;
         let file_schema = file_schema(contract);

@@ -295,3 +295,43 @@ fn a_protocol_that_shuts_readers_out_has_to_be_allowed() -> Result<(), Failure> 
     assert_eq!(lake.number("SELECT count(*) FROM cpg.calls")?, 1);
     Ok(())
 }
+
+#[test]
+fn what_a_file_may_say_of_all_tables_is_done_to_all() -> Result<(), Failure> {
+    let (lake, tree) = (Lake::new()?, tree()?);
+    let file = File::new(
+        r#"
+        [defaults]
+        column_mapping = "name"
+        parquet = { codec = "zstd(3)" }
+        "#,
+    )?;
+    let versions = || -> Result<Vec<(String, Value)>, Failure> {
+        let summary: Value = serde_json::from_str(&output(file.build(&lake, &tree))?)?;
+        let versions = of_outputs(&summary, "version").into_iter();
+        Ok(versions
+            .map(|(name, version)| (name.to_owned(), version.clone()))
+            .collect())
+    };
+    assert_eq!(versions()?, versions()?);
+    let plain = Lake::new()?;
+    output(plain.build_arguments(tree.root(), 1))?;
+    for table in ["cpg.cpg_nodes", "cpg.cpg_edges", "cpg.calls"] {
+        let rows = format!("SELECT count(*) FROM {table}");
+        assert_eq!(lake.number(&rows)?, plain.number(&rows)?, "{table}");
+    }
+    Ok(())
+}
+
+#[test]
+fn no_table_of_the_graph_is_made_that_may_only_grow() -> Result<(), Failure> {
+    let (lake, tree) = (Lake::new()?, tree()?);
+    let file = File::new("[defaults]\nfeatures = [\"appendOnly\"]\n")?;
+    check_refused(
+        file.build(&lake, &tree),
+        3,
+        &["append_only", "leave `appendOnly` out"],
+    )?;
+    output(lake.build_arguments(tree.root(), 1))?;
+    Ok(())
+}
