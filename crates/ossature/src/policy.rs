@@ -27,7 +27,27 @@ pub(crate) fn overrides(path: Option<&Path>, graph: &ViewGraph) -> Result<LakeOv
     let file = PolicyFile::parse(&path.to_string_lossy(), &text).map_err(Error::Policy)?;
     let datasets = written(graph).map(|it| (it, ossature_cpg_views::policy(it.name())));
     file.check(datasets).map_err(Error::Policy)?;
+    check_constraints(file.overrides(), graph)?;
     Ok(file.overrides().clone())
+}
+
+/// Looks whether the constraints of all tables can be evaluated, which takes an engine.
+fn check_constraints(overrides: &LakeOverrides, graph: &ViewGraph) -> Result<(), Error> {
+    let mut errors = Vec::new();
+    for dataset in written(graph) {
+        let (request, declared) = (
+            overrides.request(dataset.name()),
+            ossature_cpg_views::policy(dataset.name()),
+        );
+        let resolved = resolve(&request, &overrides.location, dataset, &declared, &[])
+            .map_err(ossature_pipeline::Error::from)?;
+        errors.extend(ossature_pipeline::check_constraints(dataset, &resolved));
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(ossature_pipeline::Error::Constraints(errors).into())
+    }
 }
 
 /// The tables that are written: those of the sources, then those of views.

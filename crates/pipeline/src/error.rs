@@ -43,6 +43,9 @@ pub enum Error {
         /// The reason.
         source: Box<WriteFailure>,
     },
+    /// Constraints of policies cannot be evaluated.
+    #[error("constraints cannot be evaluated:{}", lines(.0))]
+    Constraints(Vec<ossature_write_pipeline::Error>),
     /// The threads that encode cannot be started.
     #[error("files cannot be encoded")]
     Encoders(#[source] ossature_write_pipeline::Error),
@@ -89,6 +92,7 @@ impl Error {
             Self::Lineage { source, .. } => source.code(),
             Self::Write { source, .. } => self.code_of_engine().unwrap_or(source.code()),
             Self::Upkeep { source, .. } => source.code(),
+            Self::Constraints(errors) => errors.first().map_or("constraint_unusable", |e| e.code()),
             Self::Encoders(error) => error.code(),
             Self::Records(error) => error.code(),
             Self::Compute { .. } => self.code_of_engine().unwrap_or("engine_failure"),
@@ -111,6 +115,9 @@ impl Error {
             },
             Self::Compute { .. } => refusal_of_rows(self.engine()?)?.hint(),
             Self::Upkeep { source, .. } => source.hint(),
+            Self::Constraints(errors) => {
+                errors.iter().find_map(ossature_write_pipeline::Error::hint)
+            }
             Self::Encoders(error) => error.hint(),
             Self::Records(error) => error.hint(),
             Self::NothingPublished { lake } => {
@@ -142,6 +149,11 @@ impl Error {
         let is_exhausted = matches!(error.find_root(), DataFusionError::ResourcesExhausted(_));
         is_exhausted.then_some("memory_exhausted")
     }
+}
+
+fn lines(errors: &[ossature_write_pipeline::Error]) -> String {
+    let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    format!("\n  {}", told.join("\n  "))
 }
 
 impl From<ossature_artifacts::Error> for Error {

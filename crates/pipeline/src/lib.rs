@@ -90,3 +90,5 @@ pub use published::PublishedRun;
 pub use run::{Run, RunRequest};
 pub use sources::SourceWriters;
 pub use upkeep::{UpkeepOutcome, UpkeepRequest, keep_up};
+
+pub use ossature_write_pipeline::check_constraints;

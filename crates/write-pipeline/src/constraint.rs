@@ -10,9 +10,9 @@ use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionContext;
-use ossature_delta_policy::TableState;
 use ossature_delta_policy::schema_key::{GENERATION_EXPRESSION, INVARIANT};
-use ossature_schema_spec::DatasetName;
+use ossature_delta_policy::{ResolvedPolicy, TableState};
+use ossature_schema_spec::{DatasetName, DatasetSpec};
 use serde_json::Value;
 
 use crate::Error;
@@ -28,6 +28,19 @@ struct Constraint {
     name: String,
     text: String,
     expression: Arc<dyn PhysicalExpr>,
+}
+
+/// Everything that is wrong with the constraints of a policy: expressions that are not boolean ones over the columns.
+///
+/// **Errors**: [`Error::ConstraintUnusable`] for each.
+pub fn check_constraints(contract: &DatasetSpec, policy: &ResolvedPolicy) -> Vec<Error> {
+    let schema = contract.arrow_schema();
+    let each = policy.constraints.value.iter();
+    each.filter_map(|(name, text)| {
+        let one = BTreeMap::from([(name.clone(), text.clone())]);
+        ConstraintCheck::try_new(contract.name(), &schema, &one).err()
+    })
+    .collect()
 }
 
 /// Constraints by name: those of the policy, of the table's properties, and of its columns.

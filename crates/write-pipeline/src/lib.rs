@@ -11,6 +11,7 @@
 //! | which threads encode? | [`EncodePool`] |
 //! | what does a commit say of itself? | [`Provenance`], the keys in `ossature_registry::commit_keys` |
 //! | what came of it, or what was left behind? | [`WriteOutcome`], [`WriteFailure`] |
+//! | can a policy's constraints be evaluated? | [`check_constraints`] |
 //! | what is done to a table between writes? | [`maintain`] |
 //!
 //! ```text
@@ -93,6 +94,7 @@ mod stored;
 mod table;
 mod writer;
 
+pub use constraint::check_constraints;
 pub use error::{Error, WriteFailure};
 pub use maintenance::{MaintenanceFact, MaintenanceRequest, Upkeep, maintain};
 pub use plan::write_plan;

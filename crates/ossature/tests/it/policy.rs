@@ -335,3 +335,27 @@ fn no_table_of_the_graph_is_made_that_may_only_grow() -> Result<(), Failure> {
     output(lake.build_arguments(tree.root(), 1))?;
     Ok(())
 }
+
+#[test]
+fn constraints_that_cannot_be_evaluated_are_all_told_before_anything_is_made() -> Result<(), Failure>
+{
+    let (lake, tree) = (Lake::new()?, tree()?);
+    let file = File::new(
+        r#"
+        [tables."cpg.calls"]
+        constraints = { absent = "nope > 1", number = "node_id + 1" }
+        [tables."cpg.cpg_nodes"]
+        constraints = { broken = "node_id >" }
+        "#,
+    )?;
+    let words = [
+        "constraint_unusable",
+        "`absent`",
+        "`number`",
+        "`cpg.cpg_nodes`: constraint `broken`",
+    ];
+    check_refused(file.build(&lake, &tree), 3, &words)?;
+    check_refused(file.arguments(&["policy"]), 3, &words)?;
+    assert!(!lake.path().exists());
+    Ok(())
+}
