@@ -23,14 +23,32 @@ pub struct Place {
     pub column: usize,
 }
 
-impl Place {
-    /// The place of a byte.
-    fn of(text: &str, byte: usize) -> Self {
-        let before = text.get(..byte.min(text.len())).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+/// Tells the places of bytes in a text.
+struct Places<'a> {
+    text: &'a str,
+    /// Where lines begin, but for the first.
+    lines: Vec<usize>,
+}
+
+impl<'a> Places<'a> {
+    fn new(text: &'a str) -> Self {
+        let ends = text.match_indices('\n');
         Self {
-            line: before.matches('\n').count() + 1,
-            column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
+            text,
+            lines: ends.map(|(end, _)| end + 1).collect(),
+        }
+    }
+
+    fn of(&self, byte: usize) -> Place {
+        let before = self.lines.partition_point(|begin| *begin <= byte);
+        let begin = match before.checked_sub(1) {
+            Some(last) => self.lines.get(last).copied().unwrap_or_default(),
+            None => 0,
+        };
+        let line = self.text.get(begin..byte.min(self.text.len()));
+        Place {
+            line: before + 1,
+            column: line.unwrap_or_default().chars().count() + 1,
         }
     }
 }
@@ -217,18 +235,19 @@ impl PolicyFile {
     ///
     /// **Errors**: everything that is wrong, at once, each with its place. Of a line that is no TOML, only that is told.
     pub fn parse(file_name: &str, text: &str) -> Result<Self, PolicyFileErrors> {
+        let places = Places::new(text);
         let (node, mut complaints) = parse_toml(text);
         let mut reader = Reader::default();
         let overrides = read(&node, &mut reader);
         let broken: BTreeSet<usize> = complaints
             .iter()
-            .map(|complaint| Place::of(text, complaint.span.start).line)
+            .map(|complaint| places.of(complaint.span.start).line)
             .collect();
         let is_sound =
-            |complaint: &Complaint| !broken.contains(&Place::of(text, complaint.span.start).line);
+            |complaint: &Complaint| !broken.contains(&places.of(complaint.span.start).line);
         complaints.extend(reader.complaints.into_iter().filter(is_sound));
         let errors = complaints.into_iter().map(|complaint| PolicyFileError {
-            place: Place::of(text, complaint.span.start),
+            place: places.of(complaint.span.start),
             path: dotted(&complaint),
             problem: PolicyFileProblem::Spelling(complaint.error),
         });
@@ -320,8 +339,8 @@ impl PolicyFile {
         };
         let found = [longest(&common), longest(&own)].into_iter().flatten();
         match found.max_by_key(|(length, ..)| *length) {
-            Some((_, full, span)) => (Place::of(&self.text, span.start), join(&full)),
-            None => (Place::of(&self.text, 0), String::new()),
+            Some((_, full, span)) => (Places::new(&self.text).of(span.start), join(&full)),
+            None => (Places::new(&self.text).of(0), String::new()),
         }
     }
 }

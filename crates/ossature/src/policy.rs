@@ -1,7 +1,8 @@
 //! `ossature policy`: how tables are kept, and what a policy file says about it.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use ossature_artifacts::{DecidedV1, LeafLayoutV1, PolicyArtifactV1};
@@ -15,12 +16,15 @@ use crate::error::Error;
 use crate::graph::graph;
 use crate::output::{print, print_json, table};
 
+/// The most that a policy file may have: every field of every table several times over.
+const POLICY_BYTES_MAX: u64 = 1 << 18;
+
 /// What a policy file says, checked against every table that is written. Without a file, nothing.
 pub(crate) fn overrides(path: Option<&Path>, graph: &ViewGraph) -> Result<LakeOverrides, Error> {
     let Some(path) = path else {
         return Ok(LakeOverrides::default());
     };
-    let text = fs::read_to_string(path).map_err(|source| Error::PolicyFile {
+    let text = read(path).map_err(|source| Error::PolicyFile {
         path: path.to_owned(),
         source,
     })?;
@@ -48,6 +52,19 @@ fn check_constraints(overrides: &LakeOverrides, graph: &ViewGraph) -> Result<(),
     } else {
         Err(ossature_pipeline::Error::Constraints(errors).into())
     }
+}
+
+/// Reads a policy file, and no more than one can be.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = Vec::new();
+    File::open(path)?
+        .take(POLICY_BYTES_MAX + 1)
+        .read_to_end(&mut text)?;
+    if text.len() as u64 > POLICY_BYTES_MAX {
+        let reason = format!("it has more than {POLICY_BYTES_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
+    }
+    String::from_utf8(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// The tables that are written: those of the sources, then those of views.

@@ -218,6 +218,9 @@ fn files_and_tables_that_are_not_there_are_usage() -> Result<(), Failure> {
     check_refused(arguments, 2, &["policy_file_unreadable", "none.toml"])?;
     let bytes = File::new([0xff, 0xfe])?;
     check_refused(bytes.arguments(&["policy"]), 2, &["policy_file_unreadable"])?;
+    let long = File::new(vec![b'#'; 300_000])?;
+    let words = ["policy_file_unreadable", "more than 262144 bytes"];
+    check_refused(long.arguments(&["policy"]), 2, &words)?;
     let arguments = ["policy", "cpg.cpg_node"].map(OsString::from).to_vec();
     check_refused(arguments, 2, &["no_such_table", "write `cpg.cpg_nodes`"])?;
     Ok(())
