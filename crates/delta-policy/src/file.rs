@@ -41,10 +41,9 @@ impl<'a> Places<'a> {
 
     fn of(&self, byte: usize) -> Place {
         let before = self.lines.partition_point(|begin| *begin <= byte);
-        let begin = match before.checked_sub(1) {
-            Some(last) => self.lines.get(last).copied().unwrap_or_default(),
-            None => 0,
-        };
+        // The first line begins the text.
+        let begin = self.lines.get(..before).and_then(<[_]>::last);
+        let begin = begin.copied().unwrap_or_default();
         let line = self.text.get(begin..byte.min(self.text.len()));
         Place {
             line: before + 1,
@@ -340,7 +339,7 @@ impl PolicyFile {
         let found = [longest(&common), longest(&own)].into_iter().flatten();
         match found.max_by_key(|(length, ..)| *length) {
             Some((_, full, span)) => (Places::new(&self.text).of(span.start), join(&full)),
-            None => (Places::new(&self.text).of(0), String::new()),
+            None => (Place { line: 1, column: 1 }, String::new()),
         }
     }
 }

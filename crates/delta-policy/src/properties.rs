@@ -148,14 +148,13 @@ const PROPERTIES: &[(&str, Owner)] = &[
     ),
     ("delta.targetFileSize", Owner::Nobody(CUT_BY_ROWS)),
     ("delta.tuneFileSizesForRewrites", Owner::Nobody(CUT_BY_ROWS)),
+    (
+        key::DATASET,
+        Owner::Nobody("it tells for which dataset a table was created"),
+    ),
 ];
 
 fn owner(key: &str) -> Option<Owner> {
-    if key == key::DATASET {
-        return Some(Owner::Nobody(
-            "it tells for which dataset a table was created",
-        ));
-    }
     if key.starts_with(key::FEATURE_PREFIX) {
         return Some(Owner::Field("`features`"));
     }
@@ -262,8 +261,9 @@ impl PropertyChange {
 
 /// Compares the properties that a table has with those that a policy gives.
 ///
-/// Features that are on and not wanted are switched off, as far as they can be; in a table that somebody else created, those
-/// that the policy speaks of. Keys that no policy decides stay as they are. A feature that is to be on needs its protocol in the same commit, see [`plan_change`](crate::plan_change).
+/// Features that are on and not wanted are switched off, as far as they can be; in a table that somebody else created,
+/// those that the policy speaks of. Keys that no policy decides stay as they are. A feature that is to be on needs its
+/// protocol in the same commit, see [`plan_change`](crate::plan_change).
 pub fn plan_properties(current: &TableState, policy: &ResolvedPolicy) -> PropertyChange {
     let wanted = render_properties(policy);
     let wanted_features = policy.wanted_features();

@@ -1,4 +1,5 @@
-//! Column mapping: whether files have columns under the names that the table gives them.
+//! Column mapping: whether files have columns under the names that the table gives them, and columns without what a
+//! mapped table says of them.
 
 use std::sync::Arc;
 

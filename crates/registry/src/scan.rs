@@ -106,13 +106,13 @@ impl GuardedScan {
     /// Lists some of the files, by their paths below the table's folder. No order is claimed of them.
     ///
     /// **Errors**: those of [`GuardedScan::try_new`], and [`Error::Corrupt`] when one is not there, and when files have deletion
-    /// vectors or columns are mapped: rows are not what such files hold.
+    /// vectors, or columns under other names: rows are not what such files hold.
     pub fn of_files(open: &OpenTable, paths: &BTreeSet<String>) -> Result<Self, Error> {
         if !open.holds_what_files_hold()? {
             return Err(Error::Corrupt {
                 what: "the files",
                 location: open.location().to_string(),
-                reason: "they have deletion vectors or mapped columns".to_owned(),
+                reason: "they have deletion vectors, or columns under other names".to_owned(),
             });
         }
         let mut scan = Self::try_new(open)?;

@@ -365,6 +365,17 @@ fn add(contract: &DatasetSpec, file: &FileFacts, statistics: &str, provenance: &
 /// Bytes that the keys of a caller may have together, as JSON.
 const METADATA_BYTES_MAX: usize = 64 << 10;
 
+/// By which rules a commit was made: what every one of ours says, with rows or without.
+pub(crate) fn rules(request: &WriteRequest) -> BTreeMap<String, Value> {
+    let contract = request.contract.contract_hash().to_hex();
+    let policy = request.policy.fingerprint().to_hex();
+    BTreeMap::from([
+        (commit_keys::WRITER.to_owned(), json!(WRITER_VERSION)),
+        (commit_keys::CONTRACT.to_owned(), json!(contract)),
+        (commit_keys::POLICY.to_owned(), json!(policy)),
+    ])
+}
+
 fn commit_metadata(
     request: &WriteRequest,
     version: &VersionFacts,
@@ -372,7 +383,6 @@ fn commit_metadata(
 ) -> Result<BTreeMap<String, Value>, Error> {
     let WriteRequest {
         contract,
-        policy,
         mode,
         provenance,
         ..
@@ -382,14 +392,9 @@ fn commit_metadata(
     for (key, value) in &mut metadata {
         redact_field(key, value);
     }
+    metadata.extend(rules(request));
     let mut set = |key: &str, value: Value| metadata.insert(key.to_owned(), value);
-    set(commit_keys::WRITER, json!(WRITER_VERSION));
     set(commit_keys::MODE, json!(mode.as_str()));
-    set(
-        commit_keys::CONTRACT,
-        json!(contract.contract_hash().to_hex()),
-    );
-    set(commit_keys::POLICY, json!(policy.fingerprint().to_hex()));
     set(commit_keys::RUN, json!(provenance.run_id));
     set(commit_keys::ATTEMPT, json!(attempt));
     if let Some(plan) = provenance.plan {

@@ -45,7 +45,7 @@ pub enum Error {
         /// The dataset.
         dataset: DatasetName,
     },
-    /// The stored table lets no row go.
+    /// The table lets no row go, or would not once it is as its policy says.
     #[error(
         "the table of `{dataset}` is append-only, or is to be, so nothing is written to it by {mode}"
     )]

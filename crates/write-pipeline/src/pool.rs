@@ -80,3 +80,44 @@ impl EncodePool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_not_begun_and_what_was_begun_keeps_its_permit() {
+        let pool = EncodePool::try_new(NonZeroUsize::MIN).unwrap();
+        let permit = pool.file().await.unwrap();
+        let (begun, has_begun) = mpsc::channel();
+        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let ran = Arc::new(AtomicUsize::new(0));
+        let count = || {
+            let ran = Arc::clone(&ran);
+            move || ran.fetch_add(1, Ordering::SeqCst)
+        };
+        let mut first = Box::pin(pool.run(&permit, move || {
+            begun.send(()).unwrap();
+            may_go_on.recv().unwrap();
+        }));
+        let mut second = Box::pin(pool.run(&permit, count()));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(first.as_mut().poll(&mut context).is_pending());
+        assert!(second.as_mut().poll(&mut context).is_pending());
+        has_begun.recv().unwrap();
+        drop((first, second));
+        drop(permit);
+        assert_eq!(pool.free_files(), 1);
+
+        go_on.send(()).unwrap();
+        let permit = pool.file().await.unwrap();
+        pool.run(&permit, count()).await.unwrap();
+        assert_eq!(ran.load(Ordering::SeqCst), 1);
+        drop(permit);
+        assert_eq!(pool.free_files(), 2);
+    }
+}

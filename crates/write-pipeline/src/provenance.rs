@@ -21,7 +21,7 @@ pub enum WriteMode {
     Overwrite,
     /// They stay, and the written rows are added, in files of their own.
     Append,
-    /// There are none: the table must not exist.
+    /// There are none: the table must not exist, but for what a creation left behind whose rows never came.
     ErrorIfExists,
     /// The written rows take the place of those in the ranges, and lie in them. Without rows the ranges are emptied.
     Replace(Vec<KeyRange>),

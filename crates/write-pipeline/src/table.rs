@@ -17,14 +17,14 @@ use ossature_delta_policy::{
     SchemaMode, SchemaPlan, TableChange, TableState, gate, maps_columns, plan_change,
     plan_features, plan_schema, render_properties, schema_key,
 };
-use ossature_registry::{OpenTable, TableLocation, commit_keys, keeps_names, open_table};
+use ossature_registry::{OpenTable, TableLocation, keeps_names, open_table};
 use ossature_schema_spec::{ColumnName, ColumnSpec, DatasetSpec, Version, from_stored, to_stored};
 use serde_json::json;
 
-use crate::commit::{Transacted, check_transaction};
+use crate::commit::{Transacted, check_transaction, rules};
 use crate::constraint::constraints_of;
 use crate::mapping::number_columns;
-use crate::{Error, WRITER_VERSION, WriteMode, WriteRequest};
+use crate::{Error, WriteMode, WriteRequest};
 
 /// How often a table is opened that seems to be there and cannot be read.
 const OPENINGS_MAX: u32 = 4;
@@ -177,21 +177,6 @@ async fn commit_properties(
     let read = open.version().number();
     let failed = |error| Error::commit(request.contract.name(), read, error);
     committed.map(drop).map_err(failed)
-}
-
-/// What a commit without rows says of itself.
-fn rules(request: &WriteRequest) -> BTreeMap<String, serde_json::Value> {
-    BTreeMap::from([
-        (commit_keys::WRITER.to_owned(), json!(WRITER_VERSION)),
-        (
-            commit_keys::CONTRACT.to_owned(),
-            json!(request.contract.contract_hash().to_hex()),
-        ),
-        (
-            commit_keys::POLICY.to_owned(),
-            json!(request.policy.fingerprint().to_hex()),
-        ),
-    ])
 }
 
 /// Opens a table that somebody else may be creating: its folder is seen before its first version is.

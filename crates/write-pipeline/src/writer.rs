@@ -98,8 +98,8 @@ pub struct WriteOutcome {
 /// Of another key, only rows that are equal in the whole order are found.
 ///
 /// **Memory**: the rows that are being collected, at most those of one file and one batch; and for every thread of the
-/// pool one file, whose rows are let go while its bytes are made, and whose bytes are kept until they are stored. Where
-/// rows go among those that are there, one stored file more.
+/// pool, at least for two, one file, whose rows are let go while its bytes are made, and whose bytes are kept until they
+/// are stored. Where rows go among those that are there, one stored file more.
 pub struct TableWriter {
     request: WriteRequest,
     table: WritableTable,

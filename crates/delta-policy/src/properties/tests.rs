@@ -194,6 +194,7 @@ fn properties_that_contradict_the_writer_are_refused() {
             ("delta.setTransactionRetentionDuration", "interval 1 days"),
             ("delta.targetFileSize", "128mb"),
             ("delta.tuneFileSizesForRewrites", "true"),
+            ("ossature.dataset", "cpg.others"),
         ],
         &expect![[r#"
             property_refused: table property `delta.autoOptimize.autoCompact` is refused: files are laid out by the deterministic writer
@@ -202,7 +203,8 @@ fn properties_that_contradict_the_writer_are_refused() {
             property_refused: table property `delta.randomizeFilePrefixes` is refused: files are named by their content
             property_refused: table property `delta.setTransactionRetentionDuration` is refused: a transaction identifier that expires lets a retried write happen twice
             property_refused: table property `delta.targetFileSize` is refused: files are cut by rows and by key, not by bytes
-            property_refused: table property `delta.tuneFileSizesForRewrites` is refused: files are cut by rows and by key, not by bytes"#]],
+            property_refused: table property `delta.tuneFileSizesForRewrites` is refused: files are cut by rows and by key, not by bytes
+            property_refused: table property `ossature.dataset` is refused: it tells for which dataset a table was created"#]],
     );
 }
 
