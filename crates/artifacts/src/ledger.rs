@@ -20,7 +20,7 @@ pub struct RunRecord {
 
 /// The history of a lake's runs, in the table `runs.run_manifest`.
 ///
-/// A run has two rows: one when it begins, one when it completes or fails. The row of a completed run is the
+/// A run has two rows: one when it begins, one when it completes, fails or is found to have been aborted. The row of a completed run is the
 /// publication: until it is there, readers see the run before, whole.
 #[derive(Debug, Clone)]
 pub struct RunLedger {
@@ -126,6 +126,16 @@ impl RunLedger {
     ) -> Result<RunManifestV1, Error> {
         self.append_event(run_id, ended_at_unix_ms, |runs| {
             Ok(running(runs, run_id, RunStatusV1::Failed)?.failed(ended_at_unix_ms, code, message))
+        })
+        .await
+    }
+
+    /// Says that the process of a run is gone, and that the run has published nothing. Only the caller can know that.
+    ///
+    /// **Errors**: as [`RunLedger::complete`].
+    pub async fn abort(&self, run_id: &str, at_unix_ms: i64) -> Result<RunManifestV1, Error> {
+        self.append_event(run_id, at_unix_ms, |runs| {
+            Ok(running(runs, run_id, RunStatusV1::Aborted)?.aborted(at_unix_ms))
         })
         .await
     }

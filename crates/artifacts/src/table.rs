@@ -30,7 +30,7 @@ use crate::attempts::Attempts;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ArtifactTable {
-    /// One row per event in the life of a run: it begins, and it completes or fails.
+    /// One row per event in the life of a run: it begins, and it completes, fails or is aborted.
     RunManifest,
     /// One row per plan that a run computed rows with.
     PlanArtifacts,
@@ -76,7 +76,7 @@ impl ArtifactTable {
     pub fn spec(self) -> Result<DatasetSpec, Error> {
         let (doc, own, key): (_, _, &[&str]) = match self {
             Self::RunManifest => (
-                "One row per event in the life of a run: it begins, and it completes or fails.",
+                "One row per event in the life of a run: it begins, and it completes, fails or is aborted.",
                 run_manifest_columns(),
                 &["run_number", "run_id", "sequence"],
             ),

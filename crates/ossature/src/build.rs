@@ -75,7 +75,8 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
         lake: lake.clone(),
     };
     let mut signals = Signals::listen().map_err(|source| Error::Runtime { source })?;
-    let _lock = LakeLock::take(&lake, &mut signals).await?;
+    let lock = LakeLock::take(&lake, &mut signals).await?;
+    lock.abort_abandoned(&lake).await?;
     let (begun, interrupt) = signals
         .hold_back(Box::pin(Run::begin(request)))
         .await

@@ -28,6 +28,11 @@ const POLICY_FILE: &str = "\
 A policy file is TOML: `[defaults]` holds for every table, `[tables.\"cpg.cpg_nodes\"]` for one. \
 Everything that is wrong with it is told at once, each with its line.";
 
+/// What `verify` does, and what helps.
+const DAMAGE: &str = "\
+Nothing is written. Files are compared by length and digest, versions by content hash. The exit code is 4 when \
+something differs. A build of the same sources writes files again that are lost or damaged.";
+
 /// What `maintain` promises.
 const UPKEEP: &str = "\
 Every published run stays readable: no file is deleted that one of them reads. What was done is recorded in \
@@ -61,6 +66,9 @@ pub(crate) enum Command {
     /// Show how tables are kept: every value, who decided it, and why
     #[command(after_help = POLICY_FILE)]
     Policy(PolicyArguments),
+    /// Compare every file of what was published with what was recorded when it was written
+    #[command(after_help = DAMAGE)]
+    Verify(VerifyArguments),
     /// Keep the tables of a lake up as their policies say: compaction, checkpoints, vacuum
     #[command(after_help = UPKEEP)]
     Maintain(MaintainArguments),
@@ -183,6 +191,22 @@ pub(crate) struct PolicyArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
     /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// The run whose tables are compared [default: the newest published one]
+    pub(crate) run: Option<String>,
+    /// The folder or URL of the lake
+    #[arg(long)]
+    pub(crate) lake: String,
+    /// Every published run
+    #[arg(long, conflicts_with = "run")]
+    pub(crate) all: bool,
+    /// How to print what was found
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
 }

@@ -44,6 +44,8 @@ pub(crate) enum Error {
     },
     #[error("{} of the lake's tables could not be kept up:{}", .0.len(), list(.0))]
     Upkeep(Vec<ossature_pipeline::Error>),
+    #[error("{findings} things in the lake are not as they were recorded")]
+    Differs { findings: usize },
     #[error("standard output cannot be written")]
     Output { source: io::Error },
     #[error("the result cannot be rendered")]
@@ -82,6 +84,7 @@ impl Error {
             Self::Policy(errors) => errors.code(),
             Self::NoSuchTable { .. } => "no_such_table",
             Self::Upkeep(_) => "upkeep_failed",
+            Self::Differs { .. } => "lake_differs",
             Self::Output { .. } => "stdout_failed",
             Self::Render(_) => "render_failed",
             Self::Interrupted(_) | Self::Abandoned(..) => "interrupted",
@@ -127,13 +130,17 @@ impl Error {
                 .map(|nearest| format!("write `{nearest}`"))
                 .or_else(|| Some("`ossature policy` lists all of them".to_owned())),
             Self::Upkeep(errors) => errors.iter().find_map(ossature_pipeline::Error::hint),
+            Self::Differs { .. } => Some(
+                "build the same sources again: files of tables that are lost or damaged are written anew"
+                    .to_owned(),
+            ),
             Self::NoOutputFile => Some("name the file with `--output FILE`".to_owned()),
             _ => None,
         }
     }
 
-    /// 1 for what the sources hold, 2 for what the caller got wrong, 3 for what a policy refuses, 5 for storage and
-    /// engines; after a signal what shells expect of it.
+    /// 1 for what the sources hold, 2 for what the caller got wrong, 3 for what a policy refuses, 4 for what is not as
+    /// it was recorded, 5 for storage and engines; after a signal what shells expect of it.
     pub(crate) fn exit_code(&self) -> u8 {
         if let Self::Interrupted(interrupt) | Self::Abandoned(interrupt, _) = self {
             return interrupt.exit_code();
@@ -150,6 +157,7 @@ impl Error {
             | "constraint_unusable"
             | "mapped_columns" => 3,
             "symbol_collision" => 1,
+            "lake_differs" => 4,
             "source_root_unreadable"
             | "no_output_file"
             | "query_too_deep"

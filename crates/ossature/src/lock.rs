@@ -3,8 +3,10 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 
+use ossature_pipeline::abort_abandoned;
 use ossature_registry::Lake;
 
+use crate::build::now_unix_ms;
 use crate::error::Error;
 use crate::interrupt::Signals;
 use crate::output::warn;
@@ -58,6 +60,22 @@ impl LakeLock {
             }
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
+    }
+}
+
+impl LakeLock {
+    /// Records runs as aborted whose processes are gone: with a lock that others know, every run that has not ended.
+    pub(crate) async fn abort_abandoned(&self, lake: &Lake) -> Result<(), Error> {
+        if self.0.is_none() {
+            return Ok(());
+        }
+        for run_id in abort_abandoned(lake, now_unix_ms()).await? {
+            tracing::warn!(
+                run_id,
+                "the run had ended without a word, and is recorded as aborted"
+            );
+        }
+        Ok(())
     }
 }
 

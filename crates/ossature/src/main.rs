@@ -12,6 +12,7 @@ mod policy;
 mod progress;
 mod query;
 mod runs;
+mod verify;
 
 use std::process::ExitCode;
 use std::thread;
@@ -65,6 +66,7 @@ fn run(command: Command) -> Result<(), Error> {
             Command::Runs(arguments) => runs::runs(arguments).await,
             Command::Show(arguments) => runs::show(arguments).await,
             Command::Policy(arguments) => policy::policy(&arguments),
+            Command::Verify(arguments) => verify::verify(arguments).await,
             Command::Maintain(arguments) => maintain::maintain(arguments).await,
         }
     });

@@ -59,7 +59,9 @@ async fn lock(
     if is_dry_run || runs.is_empty() {
         return Ok(None);
     }
-    LakeLock::take(lake, signals).await.map(Some)
+    let lock = LakeLock::take(lake, signals).await?;
+    lock.abort_abandoned(lake).await?;
+    Ok(Some(lock))
 }
 
 fn human(facts: &[MaintenanceFactV1], is_dry_run: bool) -> String {

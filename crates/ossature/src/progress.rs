@@ -6,6 +6,8 @@ use std::time::Duration;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use ossature_pipeline::Event;
 
+use crate::output::warn;
+
 /// A line that tells the step, files, rows and bytes. It is not drawn where standard error is no terminal.
 pub(crate) struct Progress {
     bar: ProgressBar,
@@ -51,8 +53,16 @@ impl Progress {
                 dataset,
                 rows,
                 bytes,
+                files_restored,
                 ..
             } => {
+                if *files_restored > 0 {
+                    self.bar.suspend(|| {
+                        warn(&format!(
+                            "{files_restored} files of {dataset} were lost or damaged, and were written again"
+                        ));
+                    });
+                }
                 // Rows of sources were counted when they came.
                 if dataset.stage() != "extract" {
                     counts.rows += rows;

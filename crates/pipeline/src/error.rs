@@ -43,6 +43,14 @@ pub enum Error {
         /// The reason.
         source: Box<WriteFailure>,
     },
+    /// What the log says of a table's files cannot be read.
+    #[error("the files of `{dataset}` cannot be listed")]
+    Verify {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The reason.
+        source: Box<ossature_write_pipeline::Error>,
+    },
     /// Constraints of policies cannot be evaluated.
     #[error("constraints cannot be evaluated:{}", lines(.0))]
     Constraints(Vec<ossature_write_pipeline::Error>),
@@ -92,6 +100,7 @@ impl Error {
             Self::Lineage { source, .. } => source.code(),
             Self::Write { source, .. } => self.code_of_engine().unwrap_or(source.code()),
             Self::Upkeep { source, .. } => source.code(),
+            Self::Verify { source, .. } => source.code(),
             Self::Constraints(errors) => errors.first().map_or("constraint_unusable", |e| e.code()),
             Self::Encoders(error) => error.code(),
             Self::Records(error) => error.code(),
@@ -115,6 +124,7 @@ impl Error {
             },
             Self::Compute { .. } => refusal_of_rows(self.engine()?)?.hint(),
             Self::Upkeep { source, .. } => source.hint(),
+            Self::Verify { source, .. } => source.hint(),
             Self::Constraints(errors) => {
                 errors.iter().find_map(ossature_write_pipeline::Error::hint)
             }

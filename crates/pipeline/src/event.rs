@@ -1,6 +1,7 @@
 //! What a run tells while it works.
 
 use ossature_schema_spec::{DatasetName, Version};
+use ossature_write_pipeline::WriteOutcome;
 
 /// Something that happened. Events are for watching; nothing is decided by them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +29,21 @@ pub enum Event {
         rows: u64,
         /// Bytes of the version's files.
         bytes: u64,
+        /// Files of the version that were lost or damaged, and were stored again.
+        files_restored: usize,
     },
+}
+
+impl Event {
+    pub(crate) fn wrote(outcome: &WriteOutcome) -> Self {
+        Self::Wrote {
+            dataset: outcome.contract.name().clone(),
+            version: outcome.version,
+            rows: outcome.rows,
+            bytes: outcome.bytes,
+            files_restored: outcome.files_restored,
+        }
+    }
 }
 
 /// Is told what happens.

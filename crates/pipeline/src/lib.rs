@@ -7,7 +7,9 @@
 //! | how are views computed? | [`Run::compute_views`] |
 //! | when do readers see it? | [`Run::publish`] |
 //! | how are the tables kept up between runs? | [`keep_up`], [`UpkeepRequest`], [`UpkeepOutcome`] |
+//! | does the lake still hold what was published? | [`verify`], [`Verification`], [`Finding`] |
 //! | how is a published run read? | [`PublishedRun::open`] |
+//! | what becomes of runs whose processes are gone? | [`abort_abandoned`] |
 //! | who answers for a query that failed? | [`is_fault_of_query`] |
 //!
 //! Knows: the layers below, and their order. Does not know: Python, the graph's domain, clocks. Run id and times come in as
@@ -82,13 +84,17 @@ mod published;
 mod run;
 mod sources;
 mod upkeep;
+mod verify;
 
 pub use error::{Error, describe, own_words};
 pub use event::{Event, Observer};
 pub use fault::is_fault_of_query;
 pub use published::PublishedRun;
-pub use run::{Run, RunRequest};
+pub use run::{Run, RunRequest, abort_abandoned};
 pub use sources::SourceWriters;
 pub use upkeep::{UpkeepOutcome, UpkeepRequest, keep_up};
+pub use verify::{
+    Difference, Finding, Verification, VerifiedRuns, VerifiedTable, VerifyRequest, verify,
+};
 
-pub use ossature_write_pipeline::check_constraints;
+pub use ossature_write_pipeline::{Damage, check_constraints};

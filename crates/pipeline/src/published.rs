@@ -1,7 +1,7 @@
 //! What a run published, opened for reading: exactly the versions in its manifest.
 
 use ossature_artifacts::{ArtifactTable, RunLedger, RunManifestV1, RunStatusV1};
-use ossature_registry::{Catalog, Lake, SessionSpec, open_dataset};
+use ossature_registry::{Catalog, Lake, OpenTable, SessionSpec, open_dataset, open_table};
 use ossature_schema_spec::{ColumnSpec, DatasetName, DatasetSpec, Version, from_stored};
 use ossature_view_graph::{Materialization, Step, ViewGraph};
 
@@ -43,14 +43,10 @@ impl PublishedRun {
             };
             let location = lake.location(&name)?;
             let version = Some(Version::new(output.version));
-            let declared = graph
-                .sources()
-                .find(|source| *source.name() == name)
-                .or_else(|| graph.view(&name).map(ossature_view_graph::View::contract));
-            let dataset = if let Some(contract) = declared {
+            let dataset = if let Some(contract) = graph.contract(&name) {
                 open_dataset(contract, &location, version).await?
             } else {
-                let contract = stored_contract(&name, lake, version).await?;
+                let contract = stored_contract(&open_table(&location, version).await?, &name)?;
                 open_dataset(&contract, &location, version).await?
             };
             catalog.register(&dataset)?;
@@ -85,7 +81,7 @@ impl PublishedRun {
     }
 }
 
-async fn find(lake: &Lake, run_id: Option<&str>) -> Result<RunManifestV1, Error> {
+pub(crate) async fn find(lake: &Lake, run_id: Option<&str>) -> Result<RunManifestV1, Error> {
     let ledger = RunLedger::of(lake);
     match run_id {
         None => ledger
@@ -107,12 +103,7 @@ async fn find(lake: &Lake, run_id: Option<&str>) -> Result<RunManifestV1, Error>
 }
 
 /// The contract of a table that is no longer declared: its stored columns.
-async fn stored_contract(
-    name: &DatasetName,
-    lake: &Lake,
-    version: Option<Version>,
-) -> Result<DatasetSpec, Error> {
-    let open = ossature_registry::open_table(&lake.location(name)?, version).await?;
+pub(crate) fn stored_contract(open: &OpenTable, name: &DatasetName) -> Result<DatasetSpec, Error> {
     let corrupt = |reason: String| ossature_registry::Error::Corrupt {
         what: "the schema",
         location: open.location().to_string(),

@@ -185,12 +185,7 @@ impl Run {
         let outcome = write_stream(request, self.pool.clone(), rows)
             .await
             .map_err(|failure| self.failures.note(failure))?;
-        (self.request.observer)(Event::Wrote {
-            dataset: name.clone(),
-            version: outcome.version,
-            rows: outcome.rows,
-            bytes: outcome.bytes,
-        });
+        (self.request.observer)(Event::wrote(&outcome));
         self.artifacts.record_plan(name, &bundle)?;
         self.take(&outcome, Some(bundle.fingerprint())).await
     }
@@ -311,6 +306,24 @@ impl Run {
         }
         self.artifacts.store(&self.request.lake, at_unix_ms).await
     }
+}
+
+/// Writes down that the runs which the ledger calls running have ended without a word: their processes are gone. Gives back
+/// which ones they are.
+///
+/// Whoever calls it has made sure that nobody else builds into the lake.
+///
+/// **Errors**: [`Error::Records`].
+pub async fn abort_abandoned(lake: &Lake, at_unix_ms: i64) -> Result<Vec<String>, Error> {
+    let ledger = RunLedger::of(lake);
+    let mut aborted = Vec::new();
+    for run in ledger.runs().await? {
+        if run.manifest.status == RunStatusV1::Running {
+            let run = ledger.abort(&run.manifest.run_id, at_unix_ms).await?;
+            aborted.push(run.run_id);
+        }
+    }
+    Ok(aborted)
 }
 
 /// Makes a view nameable that is computed where it is named.

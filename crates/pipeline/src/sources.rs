@@ -67,7 +67,7 @@ impl SourceWriters {
     /// Commits every source; those that got no rows become empty.
     pub(crate) async fn finish(mut self) -> Result<Vec<WriteOutcome>, Error> {
         let mut outcomes = Vec::with_capacity(self.writers.len());
-        while let Some((dataset, writer)) = self.writers.pop_first() {
+        while let Some((_, writer)) = self.writers.pop_first() {
             let outcome = match Box::pin(writer.finish()).await {
                 Ok(outcome) => outcome,
                 Err(failure) => {
@@ -76,12 +76,7 @@ impl SourceWriters {
                     return Err(error);
                 }
             };
-            (self.observer)(Event::Wrote {
-                dataset,
-                version: outcome.version,
-                rows: outcome.rows,
-                bytes: outcome.bytes,
-            });
+            (self.observer)(Event::wrote(&outcome));
             outcomes.push(outcome);
         }
         Ok(outcomes)

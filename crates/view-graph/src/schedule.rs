@@ -129,6 +129,13 @@ impl ViewGraph {
         self.views.get(name)
     }
 
+    /// The contract of a source or a view.
+    pub fn contract(&self, name: &DatasetName) -> Option<&DatasetSpec> {
+        self.sources
+            .get(name)
+            .or_else(|| self.views.get(name).map(View::contract))
+    }
+
     /// The views, in order of name.
     pub fn views(&self) -> impl Iterator<Item = &View> {
         self.views.values()
@@ -202,12 +209,6 @@ impl ViewGraph {
         } else {
             Err(errors)
         }
-    }
-
-    fn contract(&self, name: &DatasetName) -> Option<&DatasetSpec> {
-        self.sources
-            .get(name)
-            .or_else(|| self.views.get(name).map(View::contract))
     }
 }
 

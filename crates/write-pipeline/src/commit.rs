@@ -317,6 +317,24 @@ pub(crate) fn content_of(files: &[FileFacts]) -> Fingerprint {
     )
 }
 
+/// The digest of a version's files, if the log tells that of every one.
+pub(crate) fn content_of_stored(
+    contract: &DatasetSpec,
+    open: &OpenTable,
+) -> Result<Option<Fingerprint>, Error> {
+    let files = known_files(contract, open)?.into_iter();
+    let files: Option<Vec<_>> = files
+        .map(|(partition, file)| Some((partition, file?)))
+        .collect();
+    Ok(files.map(|files| {
+        digest_files(
+            files
+                .iter()
+                .map(|(partition, file)| (partition, file.rows as u64, file.content, &file.first)),
+        )
+    }))
+}
+
 /// The digest of rows that lie in several files: of the digests of the files, by partition and key.
 fn digest_files<'a>(
     files: impl Iterator<Item = (&'a PartitionValues, u64, Fingerprint, &'a Vec<u8>)>,

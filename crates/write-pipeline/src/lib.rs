@@ -13,6 +13,7 @@
 //! | what came of it, or what was left behind? | [`WriteOutcome`], [`WriteFailure`] |
 //! | can a policy's constraints be evaluated? | [`check_constraints`] |
 //! | what is done to a table between writes? | [`maintain`] |
+//! | does the store still hold what was written? | [`FileVerifier`], [`Damage`] |
 //!
 //! ```text
 //! batches ─ contract ─ constraints ─ order ─┬─ cut by data ─┬─ encode ─ footer ─ digest ─ name ─ store ─┐
@@ -92,6 +93,7 @@ mod statistics;
 mod store;
 mod stored;
 mod table;
+mod verify;
 mod writer;
 
 pub use constraint::check_constraints;
@@ -102,6 +104,7 @@ pub use pool::EncodePool;
 pub use provenance::{Provenance, TransactionId, WriteMode};
 pub use range::KeyRange;
 pub use redaction::redact;
+pub use verify::{Damage, FileVerifier, VerifiedFiles};
 pub use writer::{TableWriter, WriteOutcome, WriteRequest, write_stream};
 
 /// The version of the rules for bytes and names. It changes when equal rows would give other files than before.

@@ -51,6 +51,8 @@ pub(crate) struct StoredFile {
     pub(crate) first: Vec<u8>,
     pub(crate) last: Vec<u8>,
     pub(crate) statistics: String,
+    /// The table had it, and the store no longer held it as it was written.
+    pub(crate) is_restored: bool,
 }
 
 impl FileWriter {
@@ -91,6 +93,9 @@ impl FileWriter {
         });
         let (statistics, file) = assembled.await.map_err(Error::joined)??;
         let path = self.names.lock().await.next(&place, file.digest);
+        let is_live = self.live.contains(path.as_ref());
+        // What the table already has under the name of this content is not written again, unless it is lost or damaged.
+        let is_stored = is_live && self.holds(&path, &file.bytes).await;
         let stored = StoredFile {
             number,
             place,
@@ -101,11 +106,13 @@ impl FileWriter {
             first,
             last,
             statistics,
+            is_restored: is_live && !is_stored,
         };
-        // What the table already has under the name of this content is not written again.
-        if !self.live.contains(path.as_ref()) {
+        if !is_live {
             // From here on the file may be in the store, whatever becomes of this task.
             self.begun.lock().await.insert(path.clone());
+        }
+        if !is_stored {
             self.put(&path, file.bytes).await?;
         }
         drop(permit);
@@ -124,6 +131,15 @@ impl FileWriter {
             file: path.to_string(),
             source: Box::new(source),
         })
+    }
+
+    /// Whether the store holds these bytes under this name. Where it cannot be told, storing them again does no harm.
+    async fn holds(&self, path: &Path, bytes: &Bytes) -> bool {
+        let Ok(found) = self.store.get(path).await else {
+            return false;
+        };
+        found.meta.size == bytes.len() as u64
+            && found.bytes().await.is_ok_and(|found| found == *bytes)
     }
 
     /// Stores a file, whole or not at all. One that an earlier attempt left behind is replaced by the same bytes.

@@ -12,7 +12,7 @@ use arrow_schema::{DataType, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::ident;
-use deltalake_core::kernel::LogicalFileView;
+use deltalake_core::kernel::{Add, LogicalFileView};
 use object_store::path::Path;
 use object_store::{DynObjectStore, ObjectStoreExt};
 use ossature_registry::{AlignmentPlan, GuardedScan, OpenTable, SessionSpec};
@@ -184,16 +184,28 @@ fn partition_of(contract: &DatasetSpec, view: &LogicalFileView) -> PartitionValu
         .collect()
 }
 
+/// What our writer said of a file: the digest of its bytes.
+pub(crate) fn written_digest(view: &LogicalFileView) -> Option<Fingerprint> {
+    let tags = add_action(view).tags?;
+    let tag = |name: &str| tags.get(name).and_then(Option::as_deref);
+    Fingerprint::from_hex(tag(tag::CONTENT_HASH)?)
+        .filter(|_| tag(tag::WRITER) == Some(WRITER_VERSION.to_string().as_str()))
+}
+
+fn add_action(view: &LogicalFileView) -> Add {
+    #[expect(
+        deprecated,
+        reason = "the view gives tags away in no other form, and is replaced when they have another"
+    )]
+    view.add_action()
+}
+
 /// What the tags of a file say, if they say it of all its rows and in this order.
 fn live_file(view: &LogicalFileView, order: &str) -> Option<LiveFile> {
     if view.deletion_vector_descriptor().is_some() {
         return None;
     }
-    #[expect(
-        deprecated,
-        reason = "the view gives tags away in no other form, and is replaced when they have another"
-    )]
-    let add = view.add_action();
+    let add = add_action(view);
     let tags: HashMap<String, Option<String>> = add.tags?;
     let tag = |name: &str| tags.get(name).and_then(Option::as_deref);
     if tag(tag::WRITER)? != WRITER_VERSION.to_string() || tag(tag::ORDER)? != order {

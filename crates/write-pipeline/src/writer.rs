@@ -79,6 +79,9 @@ pub struct WriteOutcome {
     pub files_added: usize,
     /// Files that this commit removed.
     pub files_removed: usize,
+    /// Files of the version that were there already, and that the store had lost or no longer held as they were written.
+    /// They were stored again, under their names.
+    pub files_restored: usize,
     /// Digest of those files, in the order of their rows: equal for equal rows under an equal policy.
     pub content: Fingerprint,
     /// What the table's protocol demands and whether the runtime provides it.
@@ -122,6 +125,7 @@ pub struct TableWriter {
     leaves: usize,
     stored: BTreeMap<usize, StoredFile>,
     kept: BTreeMap<usize, (PartitionValues, Arc<LiveFile>)>,
+    restored: usize,
     rows: u64,
     /// Rows did not get through, so that what is collected is not what was pushed.
     is_broken: bool,
@@ -222,6 +226,7 @@ impl TableWriter {
             leaves: 0,
             stored: BTreeMap::new(),
             kept: BTreeMap::new(),
+            restored: 0,
             rows: 0,
             is_broken: false,
             is_done,
@@ -430,6 +435,7 @@ impl TableWriter {
     /// Keeps what a task has stored.
     fn take(&mut self, ended: Result<Result<StoredFile, Error>, JoinError>) -> Result<(), Error> {
         let file = ended.map_err(Error::joined)??;
+        self.restored += usize::from(file.is_restored);
         self.stored.insert(file.number, file);
         Ok(())
     }
@@ -505,6 +511,7 @@ impl TableWriter {
             files: files.len(),
             files_added: committed.added,
             files_removed: committed.removed,
+            files_restored: self.restored,
             content: committed.content,
             protocol: self.table.protocol.clone(),
             enablement: self.table.enablement.clone(),
@@ -588,6 +595,7 @@ impl TableWriter {
             files,
             files_added: 0,
             files_removed: 0,
+            files_restored: 0,
             content,
             protocol: self.table.protocol.clone(),
             enablement: self.table.enablement.clone(),

@@ -195,6 +195,7 @@ pub(super) fn write_artifact() -> Result<Envelope, Error> {
         files: 4,
         files_added: 1,
         files_removed: 1,
+        files_restored: 0,
         content_hash: digest(0x42),
         policy: policy(),
         protocol: protocol(),
@@ -239,7 +240,7 @@ pub(super) fn maintenance_fact() -> Result<Envelope, Error> {
     })
 }
 
-/// A manifest with every field, which no real run has: it either completes or fails.
+/// A manifest with every field, which no real run has: it ends in one way.
 pub(super) fn run_manifest() -> Result<Envelope, Error> {
     Envelope::seal(&RunManifestV1 {
         run_id: "01900000-0000-7000-8000-000000000002".to_owned(),

@@ -22,6 +22,8 @@ pub enum RunStatusV1 {
     Completed,
     /// It ended without publishing anything.
     Failed,
+    /// Its process ended without a word, and published nothing; whoever came next found that out.
+    Aborted,
 }
 
 impl RunStatusV1 {
@@ -31,6 +33,7 @@ impl RunStatusV1 {
             Self::Running => "running",
             Self::Completed => "completed",
             Self::Failed => "failed",
+            Self::Aborted => "aborted",
         }
     }
 }
@@ -64,7 +67,7 @@ pub struct RunManifestV1 {
     pub execution: ExecutionProfileV1,
     /// When it began, in milliseconds since 1970-01-01 00:00:00 UTC.
     pub started_at_unix_ms: i64,
-    /// When it ended, in milliseconds since 1970-01-01 00:00:00 UTC.
+    /// When it ended, or was found to have ended, in milliseconds since 1970-01-01 00:00:00 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at_unix_ms: Option<i64>,
     /// The versions that it read, ordered by dataset; empty until it has completed.
@@ -147,6 +150,7 @@ impl OutputV1 {
             files,
             files_added: _,
             files_removed: _,
+            files_restored: _,
             content,
             protocol: _,
             enablement: _,
@@ -313,6 +317,15 @@ impl RunManifestV1 {
                 code: code.to_owned(),
                 message: redact(message),
             }),
+            ..self.clone()
+        }
+    }
+
+    /// The same run, aborted.
+    pub(crate) fn aborted(&self, found_at_unix_ms: i64) -> Self {
+        Self {
+            status: RunStatusV1::Aborted,
+            ended_at_unix_ms: Some(found_at_unix_ms),
             ..self.clone()
         }
     }

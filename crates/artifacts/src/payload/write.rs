@@ -32,6 +32,9 @@ pub struct WriteArtifactV1 {
     pub files_added: u64,
     /// Files that the commit removed.
     pub files_removed: u64,
+    /// Files of the version that the store had lost or no longer held as they were written, and that were stored again.
+    #[serde(default)]
+    pub files_restored: u64,
     /// A digest of the files that hold the written rows.
     pub content_hash: DigestV1,
     /// The policy that was applied.
@@ -61,6 +64,7 @@ impl From<&WriteOutcome> for WriteArtifactV1 {
             files,
             files_added,
             files_removed,
+            files_restored,
             content,
             protocol,
             enablement,
@@ -77,6 +81,7 @@ impl From<&WriteOutcome> for WriteArtifactV1 {
             files: *files as u64,
             files_added: *files_added as u64,
             files_removed: *files_removed as u64,
+            files_restored: *files_restored as u64,
             content_hash: DigestV1::from(*content),
             policy: PolicyArtifactV1::from(policy),
             protocol: ProtocolReportV1::from(protocol),

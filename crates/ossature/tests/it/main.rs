@@ -14,3 +14,4 @@ mod program;
 mod query;
 mod runs;
 mod shop;
+mod verify;

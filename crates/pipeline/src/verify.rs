@@ -1,0 +1,318 @@
+//! Verification: whether the lake still holds what its runs recorded.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
+use ossature_artifacts::{ArtifactTable, RunLedger, RunManifestV1, RunStatusV1};
+use ossature_registry::{Lake, OpenTable, open_table};
+use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, Version};
+use ossature_view_graph::ViewGraph;
+use ossature_write_pipeline::{Damage, FileVerifier, VerifiedFiles};
+
+use crate::published::{find, stored_contract};
+use crate::{Error, describe};
+
+/// Which runs of a lake are verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VerifiedRuns {
+    /// The newest published one.
+    Newest,
+    /// The published one of that id.
+    One(String),
+    /// Every published one.
+    All,
+}
+
+/// What is compared with what.
+#[derive(Debug, Clone)]
+pub struct VerifyRequest {
+    /// Where the tables lie.
+    pub lake: Lake,
+    /// Sources and views, which tell the columns that tables are partitioned and ordered by.
+    pub graph: ViewGraph,
+    /// Whose tables.
+    pub runs: VerifiedRuns,
+    /// Files that are read side by side.
+    pub threads: NonZeroUsize,
+}
+
+/// One version of a table that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VerifiedTable {
+    /// The dataset.
+    pub dataset: DatasetName,
+    /// The version.
+    pub version: Version,
+    /// Its files.
+    pub files: usize,
+    /// Their bytes, as the log has them.
+    pub bytes: u64,
+    /// Files whose digest nobody recorded. Of them the length was compared.
+    pub without_digest: usize,
+}
+
+/// What is not as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Difference {
+    /// The version cannot be opened.
+    #[error("{reason}")]
+    Unreadable {
+        /// The stable identifier of the reason.
+        code: &'static str,
+        /// The reason.
+        reason: String,
+    },
+    /// The log says something else of a version's content than the run that published it.
+    #[error("{wanted} is its content, and {}", told(*.found))]
+    Content {
+        /// What the run recorded.
+        wanted: Fingerprint,
+        /// What the commit claims, or the digests of the files in the log add up to; nothing when neither tells.
+        found: Option<Fingerprint>,
+    },
+    /// A file is damaged.
+    #[error("`{path}`: {damage}")]
+    File {
+        /// Its path below the table's folder.
+        path: String,
+        /// What is wrong with it.
+        damage: Damage,
+    },
+}
+
+fn told(found: Option<Fingerprint>) -> String {
+    match found {
+        Some(found) => format!("the log tells of {found}"),
+        None => "the log does not tell of any".to_owned(),
+    }
+}
+
+impl Difference {
+    /// A stable identifier, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable { code, .. } => code,
+            Self::Content { .. } => "table_content_differs",
+            Self::File { damage, .. } => damage.code(),
+        }
+    }
+
+    /// The file that it is about, below the table's folder.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::File { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+}
+
+/// A difference, and where it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The dataset.
+    pub dataset: DatasetName,
+    /// The version; for the records of the runs the newest one, if they can be opened.
+    pub version: Option<Version>,
+    /// What differs.
+    pub difference: Difference,
+}
+
+/// What was looked at, and what was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verification {
+    /// The runs whose tables were looked at, the oldest first.
+    pub runs: Vec<String>,
+    /// Every version, once: the records of the runs, then the tables by name.
+    pub tables: Vec<VerifiedTable>,
+    /// What is not as it was recorded, in the order of the tables.
+    pub findings: Vec<Finding>,
+}
+
+/// Compares the tables of published runs, and the records of all runs, with what was recorded of them: the digest of every
+/// file with the one in the log, the files in the log with the content that the commit claims, and that with the manifest.
+///
+/// Nothing is written. A version that several runs publish is looked at once, and so is a file that several versions have.
+///
+/// **Errors**: [`Error::NothingPublished`], [`Error::NoSuchRun`], and [`Error::Records`] when the ledger cannot be read
+/// though all its files are as they were written. Whatever else cannot be read is a finding.
+pub async fn verify(request: &VerifyRequest) -> Result<Verification, Error> {
+    let VerifyRequest { lake, graph, .. } = request;
+    let mut verifier = FileVerifier::new(request.threads);
+    let mut verification = Verification::default();
+    // The records go first: what they say is what the tables are compared with.
+    for table in ArtifactTable::ALL {
+        let contract = table.spec()?;
+        let dataset = contract.name().clone();
+        let open = match open_table(&lake.location(&dataset)?, None).await {
+            Err(ossature_registry::Error::NoTable { .. }) => continue,
+            open => open,
+        };
+        let version = open.as_ref().ok().map(OpenTable::version);
+        let looked = match open {
+            Ok(open) => look(&mut verifier, &contract, &open).await,
+            Err(error) => Err(error.into()),
+        };
+        verification.take(&dataset, version, None, looked);
+    }
+    let manifests = match published(lake, &request.runs).await {
+        // Damaged records can be read as anything, or not at all; that they are damaged is what is to be told.
+        Err(_) if !verification.findings.is_empty() => return Ok(verification),
+        manifests => manifests?,
+    };
+    for ((dataset, version), content) in versions(&manifests) {
+        let looked = async {
+            let open = open_table(&lake.location(&dataset)?, Some(version)).await?;
+            let contract = match graph.contract(&dataset) {
+                Some(contract) => contract.clone(),
+                None => stored_contract(&open, &dataset)?,
+            };
+            look(&mut verifier, &contract, &open).await
+        };
+        let looked = looked.await;
+        verification.take(&dataset, Some(version), Some(content), looked);
+    }
+    verification.runs = manifests.into_iter().map(|run| run.run_id).collect();
+    Ok(verification)
+}
+
+/// What was found of a version.
+struct Looked {
+    files: VerifiedFiles,
+    /// What its commit says of its content.
+    claimed: Option<Fingerprint>,
+}
+
+async fn look(
+    verifier: &mut FileVerifier,
+    contract: &DatasetSpec,
+    open: &OpenTable,
+) -> Result<Looked, Error> {
+    let files = verifier.verify(contract, open).await;
+    Ok(Looked {
+        files: files.map_err(|error| Error::Verify {
+            dataset: contract.name().clone(),
+            source: Box::new(error),
+        })?,
+        claimed: open.commit().content,
+    })
+}
+
+impl Verification {
+    /// Takes note of what was found of a version, which was published with that content.
+    fn take(
+        &mut self,
+        dataset: &DatasetName,
+        version: Option<Version>,
+        wanted: Option<Fingerprint>,
+        looked: Result<Looked, Error>,
+    ) {
+        let differences = match looked {
+            Err(error) => vec![Difference::Unreadable {
+                code: error.code(),
+                reason: describe(&error),
+            }],
+            Ok(Looked { files, claimed }) => {
+                let differences = content_differs(wanted, claimed, files.content);
+                let damaged = files.damaged.into_iter();
+                let damaged = damaged.map(|(path, damage)| Difference::File { path, damage });
+                let differences = differences.into_iter().chain(damaged).collect();
+                self.tables.extend(version.map(|version| VerifiedTable {
+                    dataset: dataset.clone(),
+                    version,
+                    files: files.files,
+                    bytes: files.bytes,
+                    without_digest: files.without_digest,
+                }));
+                differences
+            }
+        };
+        let finding = |difference| Finding {
+            dataset: dataset.clone(),
+            version,
+            difference,
+        };
+        self.findings.extend(differences.into_iter().map(finding));
+    }
+}
+
+/// What was published, what the commit claims and what the files of the log add up to are one content. The records of the
+/// runs are published by nobody.
+fn content_differs(
+    published: Option<Fingerprint>,
+    claimed: Option<Fingerprint>,
+    added_up: Option<Fingerprint>,
+) -> Option<Difference> {
+    let wanted = published.or(claimed)?;
+    let found = [claimed, added_up].into_iter().flatten();
+    let other = found.clone().find(|found| *found != wanted);
+    (other.is_some() || found.count() == 0).then_some(Difference::Content {
+        wanted,
+        found: other,
+    })
+}
+
+/// The manifests of the runs that are asked for, the oldest first.
+async fn published(lake: &Lake, runs: &VerifiedRuns) -> Result<Vec<RunManifestV1>, Error> {
+    let one = match runs {
+        VerifiedRuns::Newest => find(lake, None).await?,
+        VerifiedRuns::One(run) => find(lake, Some(run)).await?,
+        VerifiedRuns::All => {
+            let runs = RunLedger::of(lake).runs().await?.into_iter();
+            let runs = runs.map(|run| run.manifest);
+            let runs: Vec<_> = runs
+                .filter(|run| run.status == RunStatusV1::Completed)
+                .collect();
+            if runs.is_empty() {
+                return Err(Error::NothingPublished {
+                    lake: lake.to_string(),
+                });
+            }
+            return Ok(runs);
+        }
+    };
+    Ok(vec![one])
+}
+
+/// The versions that runs publish, with their content. A name that no dataset can have is none of ours.
+fn versions(manifests: &[RunManifestV1]) -> BTreeMap<(DatasetName, Version), Fingerprint> {
+    let outputs = manifests.iter().flat_map(|run| &run.outputs);
+    let versions = outputs.filter_map(|output| {
+        let dataset = DatasetName::try_new(&output.name).ok()?;
+        let content = output.content_hash.fingerprint();
+        Some(((dataset, Version::new(output.version)), content))
+    });
+    versions.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_content_is_published_claimed_and_added_up() {
+        let [one, other] = [1, 2].map(|byte| Fingerprint::from_bytes([byte; 32]));
+        let differs = |published, claimed, added_up| {
+            content_differs(published, claimed, added_up).map(|difference| match difference {
+                Difference::Content { wanted, found } => (wanted, found),
+                other => panic!("{other}"),
+            })
+        };
+        assert_eq!(differs(Some(one), Some(one), Some(one)), None);
+        // Where the log does not tell the digest of every file, the commit speaks for them, and the other way round.
+        assert_eq!(differs(Some(one), Some(one), None), None);
+        assert_eq!(differs(Some(one), None, Some(one)), None);
+        let found = Some((one, Some(other)));
+        assert_eq!(differs(Some(one), Some(other), Some(one)), found);
+        assert_eq!(differs(Some(one), Some(one), Some(other)), found);
+        // A commit on top by somebody else.
+        assert_eq!(differs(Some(one), None, None), Some((one, None)));
+        // Records of runs.
+        assert_eq!(differs(None, Some(one), Some(one)), None);
+        assert_eq!(differs(None, Some(one), Some(other)), found);
+        assert_eq!(differs(None, None, Some(one)), None);
+    }
+}
