@@ -269,6 +269,26 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same about another dataset, where it is about one.
+    pub(crate) fn as_of(&self, other: &DatasetName) -> Self {
+        let mut same = self.clone();
+        match &mut same {
+            Self::NoStatisticsColumns { dataset, .. }
+            | Self::UnknownStatisticsColumn { dataset, .. }
+            | Self::StatisticsRefused { dataset, .. }
+            | Self::ClusterWithOrder { dataset, .. }
+            | Self::ClusterColumn { dataset, .. }
+            | Self::ClusterCount { dataset, .. }
+            | Self::LayoutColumn { dataset, .. }
+            | Self::LayoutOutOfRange { dataset, .. }
+            | Self::SchemaDiffers { dataset, .. }
+            | Self::SchemaWidens { dataset, .. }
+            | Self::PartitionDiffers { dataset, .. } => dataset.clone_from(other),
+            _ => {}
+        }
+        same
+    }
+
     /// A stable identifier of the variant, for programs.
     pub fn code(&self) -> &'static str {
         match self {

@@ -288,7 +288,12 @@ impl PolicyFile {
                     PolicyFileProblem::Refused {
                         tables,
                         error: other,
-                    } if told.place == place && *other == error => Some(tables),
+                    } if told.place == place
+                        && tables.first().map(|first| error.as_of(first)).as_ref()
+                            == Some(other) =>
+                    {
+                        Some(tables)
+                    }
                     _ => None,
                 });
                 if let Some(tables) = told {

@@ -29,7 +29,7 @@ use crate::graph::graph;
 use crate::interrupt::{Interrupt, Signals};
 use crate::lock::LakeLock;
 use crate::output::{print, print_json, table, warn};
-use crate::policy::overrides;
+use crate::policy::{overrides, tell_warnings};
 use crate::progress::Progress;
 
 /// Streams that a plan runs in: more than these only divide the memory of sorts into shares that are too small.
@@ -74,6 +74,11 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
         observer: Arc::new(move |event| observer.observe(&event)),
         lake: lake.clone(),
     };
+    if arguments.policy.is_some() {
+        // Before anything is made. What the program declares of its tables itself can be kept, and is meant.
+        request.check_tables().await?;
+        tell_warnings(&request.overrides, &request.graph)?;
+    }
     let mut signals = Signals::listen().map_err(|source| Error::Runtime { source })?;
     let lock = LakeLock::take(&lake, &mut signals).await?;
     lock.abort_abandoned(&lake).await?;

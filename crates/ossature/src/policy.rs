@@ -6,15 +6,17 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use ossature_artifacts::{DecidedV1, LeafLayoutV1, PolicyArtifactV1};
-use ossature_delta_policy::{LakeOverrides, PolicyFile, nearest_name, resolve};
+use ossature_delta_policy::{
+    LakeOverrides, PolicyFile, ResolvedPolicy, Warning, nearest_name, resolve,
+};
 use ossature_schema_spec::DatasetSpec;
-use ossature_view_graph::{Materialization, View, ViewGraph};
+use ossature_view_graph::ViewGraph;
 use serde_json::Value;
 
 use crate::cli::{Format, PolicyArguments};
 use crate::error::Error;
 use crate::graph::graph;
-use crate::output::{print, print_json, table};
+use crate::output::{print, print_json, table, warn};
 
 /// The most that a policy file may have: every field of every table several times over.
 const POLICY_BYTES_MAX: u64 = 1 << 18;
@@ -29,22 +31,51 @@ pub(crate) fn overrides(path: Option<&Path>, graph: &ViewGraph) -> Result<LakeOv
         source,
     })?;
     let file = PolicyFile::parse(&path.to_string_lossy(), &text).map_err(Error::Policy)?;
-    let datasets = written(graph).map(|it| (it, ossature_cpg_views::policy(it.name())));
+    let datasets = graph
+        .written()
+        .map(|it| (it, ossature_cpg_views::policy(it.name())));
     file.check(datasets).map_err(Error::Policy)?;
     check_constraints(file.overrides(), graph)?;
     Ok(file.overrides().clone())
 }
 
+/// Tells what is admissible and may not be meant of what a policy file says: each warning once, with its tables.
+pub(crate) fn tell_warnings(overrides: &LakeOverrides, graph: &ViewGraph) -> Result<(), Error> {
+    let none = LakeOverrides::default();
+    let mut told: Vec<(Warning, Vec<&str>)> = Vec::new();
+    for dataset in graph.written() {
+        let declared = resolved(&none, dataset)?.warnings;
+        let warnings = resolved(overrides, dataset)?.warnings.into_iter();
+        for warning in warnings.filter(|warning| !declared.contains(warning)) {
+            match told.iter_mut().find(|(other, _)| *other == warning) {
+                Some((_, tables)) => tables.push(dataset.name().as_str()),
+                None => told.push((warning, vec![dataset.name().as_str()])),
+            }
+        }
+    }
+    for (warning, tables) in told {
+        let others = tables.len().saturating_sub(1);
+        let of = tables.first().copied().unwrap_or_default();
+        match others {
+            0 => warn(&format!("{of}: {warning}")),
+            others => warn(&format!("{of} and {others} others: {warning}")),
+        }
+    }
+    Ok(())
+}
+
+fn resolved(overrides: &LakeOverrides, dataset: &DatasetSpec) -> Result<ResolvedPolicy, Error> {
+    let request = overrides.request(dataset.name());
+    let declared = ossature_cpg_views::policy(dataset.name());
+    let resolved = resolve(&request, &overrides.location, dataset, &declared, &[]);
+    Ok(resolved.map_err(ossature_pipeline::Error::from)?)
+}
+
 /// Looks whether the constraints of all tables can be evaluated, which takes an engine.
 fn check_constraints(overrides: &LakeOverrides, graph: &ViewGraph) -> Result<(), Error> {
     let mut errors = Vec::new();
-    for dataset in written(graph) {
-        let (request, declared) = (
-            overrides.request(dataset.name()),
-            ossature_cpg_views::policy(dataset.name()),
-        );
-        let resolved = resolve(&request, &overrides.location, dataset, &declared, &[])
-            .map_err(ossature_pipeline::Error::from)?;
+    for dataset in graph.written() {
+        let resolved = resolved(overrides, dataset)?;
         errors.extend(ossature_pipeline::check_constraints(dataset, &resolved));
     }
     if errors.is_empty() {
@@ -67,14 +98,6 @@ fn read(path: &Path) -> io::Result<String> {
     String::from_utf8(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// The tables that are written: those of the sources, then those of views.
-fn written(graph: &ViewGraph) -> impl Iterator<Item = &DatasetSpec> {
-    let steps = graph.schedule().into_iter();
-    let views = steps.filter_map(|step| graph.view(step.dataset()));
-    let tables = views.filter(|view| view.materialization() == Materialization::Table);
-    graph.sources().chain(tables.map(View::contract))
-}
-
 /// Shows the resolved policy of tables.
 pub(crate) fn policy(arguments: &PolicyArguments) -> Result<(), Error> {
     let graph = graph()?;
@@ -85,13 +108,8 @@ pub(crate) fn policy(arguments: &PolicyArguments) -> Result<(), Error> {
         arguments.tables.is_empty() || arguments.tables.iter().any(|it| it == name)
     };
     let mut policies = Vec::new();
-    for dataset in written(&graph).filter(is_asked) {
-        let name = dataset.name();
-        let declared = ossature_cpg_views::policy(name);
-        let request = overrides.request(name);
-        let resolved = resolve(&request, &overrides.location, dataset, &declared, &[])
-            .map_err(ossature_pipeline::Error::from)?;
-        policies.push(PolicyArtifactV1::from(&resolved));
+    for dataset in graph.written().filter(is_asked) {
+        policies.push(PolicyArtifactV1::from(&resolved(&overrides, dataset)?));
     }
     match arguments.format {
         Format::Json => print_json(&policies),
@@ -103,7 +121,7 @@ pub(crate) fn policy(arguments: &PolicyArguments) -> Result<(), Error> {
 }
 
 fn check_names(names: &[String], graph: &ViewGraph) -> Result<(), Error> {
-    let known: BTreeSet<&str> = written(graph).map(|it| it.name().as_str()).collect();
+    let known: BTreeSet<&str> = graph.written().map(|it| it.name().as_str()).collect();
     match names.iter().find(|name| !known.contains(name.as_str())) {
         None => Ok(()),
         Some(found) => Err(Error::NoSuchTable {

@@ -51,6 +51,9 @@ pub enum Error {
         /// The reason.
         source: Box<ossature_write_pipeline::Error>,
     },
+    /// Tables cannot be kept as their policies say.
+    #[error("tables cannot be kept like that:{}", tables(.0))]
+    Tables(Vec<(DatasetName, ossature_write_pipeline::Error)>),
     /// Constraints of policies cannot be evaluated.
     #[error("constraints cannot be evaluated:{}", lines(.0))]
     Constraints(Vec<ossature_write_pipeline::Error>),
@@ -101,6 +104,7 @@ impl Error {
             Self::Write { source, .. } => self.code_of_engine().unwrap_or(source.code()),
             Self::Upkeep { source, .. } => source.code(),
             Self::Verify { source, .. } => source.code(),
+            Self::Tables(refused) => refused.first().map_or("policy_refused", |(_, e)| e.code()),
             Self::Constraints(errors) => errors.first().map_or("constraint_unusable", |e| e.code()),
             Self::Encoders(error) => error.code(),
             Self::Records(error) => error.code(),
@@ -125,6 +129,7 @@ impl Error {
             Self::Compute { .. } => refusal_of_rows(self.engine()?)?.hint(),
             Self::Upkeep { source, .. } => source.hint(),
             Self::Verify { source, .. } => source.hint(),
+            Self::Tables(refused) => refused.iter().find_map(|(_, error)| error.hint()),
             Self::Constraints(errors) => {
                 errors.iter().find_map(ossature_write_pipeline::Error::hint)
             }
@@ -159,6 +164,34 @@ impl Error {
         let is_exhausted = matches!(error.find_root(), DataFusionError::ResourcesExhausted(_));
         is_exhausted.then_some("memory_exhausted")
     }
+}
+
+/// Every reason once, with the tables that it holds for.
+fn tables(refused: &[(DatasetName, ossature_write_pipeline::Error)]) -> String {
+    let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+    let all = refused.iter().flat_map(|(dataset, error)| {
+        let each = match error {
+            ossature_write_pipeline::Error::Policy(errors) => {
+                errors.iter().map(|error| describe(error)).collect()
+            }
+            error => vec![describe(error)],
+        };
+        each.into_iter().map(move |reason| (dataset, reason))
+    });
+    for (dataset, reason) in all {
+        match reasons.iter_mut().find(|(told, _)| *told == reason) {
+            Some((_, datasets)) => datasets.push(dataset.as_str()),
+            None => reasons.push((reason, vec![dataset.as_str()])),
+        }
+    }
+    let lines = reasons
+        .into_iter()
+        .map(|(reason, datasets)| match &datasets[..] {
+            [one] => format!("\n  {one}: {reason}"),
+            [first, others @ ..] => format!("\n  {first} and {} others: {reason}", others.len()),
+            [] => String::new(),
+        });
+    lines.collect()
 }
 
 fn lines(errors: &[ossature_write_pipeline::Error]) -> String {

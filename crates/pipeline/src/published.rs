@@ -109,11 +109,7 @@ pub(crate) fn stored_contract(open: &OpenTable, name: &DatasetName) -> Result<Da
         location: open.location().to_string(),
         reason,
     };
-    let snapshot = open
-        .table()
-        .snapshot()
-        .map_err(|error| corrupt(error.to_string()))?;
-    let columns = from_stored(&snapshot.snapshot().arrow_schema())
+    let columns = from_stored(&open.snapshot()?.snapshot().arrow_schema())
         .fields()
         .iter()
         .map(|field| ColumnSpec::from_arrow(field))

@@ -17,7 +17,7 @@ use ossature_udfs::snapshot;
 use ossature_view_graph::{Step, View, ViewGraph, plan_view};
 use ossature_write_pipeline::{
     EncodePool, Provenance, TableWriter, TransactionId, WriteMode, WriteOutcome, WriteRequest,
-    write_stream,
+    check_table, write_stream,
 };
 
 use crate::failures::Failures;
@@ -48,6 +48,45 @@ impl std::fmt::Debug for RunRequest {
             .field("lake", &self.lake.to_string())
             .field("start", &self.start)
             .finish_non_exhaustive()
+    }
+}
+
+impl RunRequest {
+    /// Looks whether every table of the run, or the one that would be created, may be written as its policy says. Nothing
+    /// is written.
+    ///
+    /// **Errors**: [`Error::Policy`]; [`Error::Tables`] with everything that is found.
+    pub async fn check_tables(&self) -> Result<(), Error> {
+        let mut refused = Vec::new();
+        for contract in self.graph.written() {
+            if let Err(error) = check_table(&self.write_request(contract)?).await {
+                refused.push((contract.name().clone(), error));
+            }
+        }
+        if refused.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Tables(refused))
+        }
+    }
+
+    /// The write of a whole table, without what only the run itself knows.
+    fn write_request(&self, contract: &DatasetSpec) -> Result<WriteRequest, Error> {
+        let policy = (self.policy)(contract.name());
+        let request = self.overrides.request(contract.name());
+        Ok(WriteRequest {
+            contract: contract.clone(),
+            location: self.lake.location(contract.name())?,
+            policy: resolve(&request, &self.overrides.location, contract, &policy, &[])?,
+            mode: WriteMode::Overwrite,
+            provenance: Provenance {
+                run_id: self.start.run_id.clone(),
+                at_unix_ms: self.start.started_at_unix_ms,
+                plan: None,
+                transaction: None,
+                metadata: BTreeMap::new(),
+            },
+        })
     }
 }
 
@@ -210,25 +249,13 @@ impl Run {
         contract: &DatasetSpec,
         plan: Option<Fingerprint>,
     ) -> Result<WriteRequest, Error> {
-        let policy = (self.request.policy)(contract.name());
-        let overrides = &self.request.overrides;
-        let request = overrides.request(contract.name());
-        Ok(WriteRequest {
-            contract: contract.clone(),
-            location: self.request.lake.location(contract.name())?,
-            policy: resolve(&request, &overrides.location, contract, &policy, &[])?,
-            mode: WriteMode::Overwrite,
-            provenance: Provenance {
-                run_id: self.manifest.run_id.clone(),
-                at_unix_ms: self.manifest.started_at_unix_ms,
-                plan,
-                transaction: Some(TransactionId {
-                    application: format!("ossature/{}", contract.name()),
-                    number: self.manifest.run_number,
-                }),
-                metadata: BTreeMap::new(),
-            },
-        })
+        let mut request = self.request.write_request(contract)?;
+        request.provenance.plan = plan;
+        request.provenance.transaction = Some(TransactionId {
+            application: format!("ossature/{}", contract.name()),
+            number: self.manifest.run_number,
+        });
+        Ok(request)
     }
 
     /// Stores the artifacts and then the manifest, which makes the run visible. A run that is published already stays as

@@ -9,7 +9,7 @@ use ossature_artifacts::{
 use ossature_delta_policy::{LakeOverrides, PolicyOverrides, ResolvedPolicy, TablePolicy, resolve};
 use ossature_registry::Lake;
 use ossature_schema_spec::{DatasetName, DatasetSpec, Version};
-use ossature_view_graph::{Materialization, View, ViewGraph};
+use ossature_view_graph::ViewGraph;
 use ossature_write_pipeline::{
     EncodePool, MaintenanceRequest, Provenance, WriteFailure, WriteMode, WriteRequest, maintain,
 };
@@ -100,11 +100,8 @@ fn tables(request: &UpkeepRequest) -> Result<Vec<(DatasetSpec, ResolvedPolicy)>,
     let UpkeepRequest {
         graph, overrides, ..
     } = request;
-    let steps = graph.schedule().into_iter();
-    let views = steps.filter_map(|step| graph.view(step.dataset()));
-    let views = views.filter(|view| view.materialization() == Materialization::Table);
     let mut tables = Vec::new();
-    for contract in graph.sources().chain(views.map(View::contract)) {
+    for contract in graph.written() {
         let asked = overrides.request(contract.name());
         let declared = (request.policy)(contract.name());
         let policy = resolve(&asked, &overrides.location, contract, &declared, &[])?;

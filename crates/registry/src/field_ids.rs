@@ -20,10 +20,7 @@ const FOOTERS: usize = 8;
 ///
 /// **Errors**: [`Error::Unsupported`], [`Error::Delta`], [`Error::Engine`] when a footer cannot be read.
 pub(crate) async fn check_field_ids(open: &OpenTable) -> Result<(), Error> {
-    let snapshot = open
-        .table()
-        .snapshot()
-        .map_err(Error::delta("reading a schema"))?;
+    let snapshot = open.snapshot()?;
     let properties = snapshot.snapshot().table_properties();
     if properties.column_mapping_mode != Some(ColumnMappingMode::Id) {
         return Ok(());

@@ -32,10 +32,7 @@ pub(crate) fn list_files(
     schema: &SchemaRef,
     partition_columns: &[String],
 ) -> Result<Vec<TableFile>, Error> {
-    let snapshot = open
-        .table()
-        .snapshot()
-        .map_err(Error::delta("listing files"))?;
+    let snapshot = open.snapshot()?;
     let data_columns = schema.fields().len() - partition_columns.len();
     let corrupt = |what, reason: String| Error::Corrupt {
         what,

@@ -58,10 +58,7 @@ impl ForeignScan {
     /// **Errors**: [`Error::Unsupported`] when the runtime cannot read the table's protocol, [`Error::Delta`],
     /// [`Error::Engine`].
     pub async fn try_new(open: &OpenTable) -> Result<Self, Error> {
-        let snapshot = open
-            .table()
-            .snapshot()
-            .map_err(Error::delta("reading a schema"))?;
+        let snapshot = open.snapshot()?;
         PROTOCOL
             .can_read_from_protocol(snapshot.protocol())
             .map_err(|error| Error::Unsupported {

@@ -29,6 +29,15 @@ impl OpenTable {
         &self.table
     }
 
+    /// The state of the table at the version.
+    ///
+    /// **Errors**: [`Error::Delta`] when it is gone, which cannot happen after [`open_table`].
+    pub fn snapshot(&self) -> Result<&DeltaTableState, Error> {
+        self.table
+            .snapshot()
+            .map_err(Error::delta("reading a table"))
+    }
+
     /// The version.
     pub fn version(&self) -> Version {
         self.version
@@ -43,9 +52,7 @@ impl OpenTable {
     ///
     /// **Errors**: [`Error::Delta`] when the snapshot is gone, which cannot happen after [`open_table`].
     pub fn holds_what_files_hold(&self) -> Result<bool, Error> {
-        let snapshot = self.table.snapshot();
-        let snapshot = snapshot.map_err(Error::delta("reading a table"))?;
-        Ok(holds_what_files_hold(snapshot))
+        self.snapshot().map(holds_what_files_hold)
     }
 
     /// Whether our writer made every file.
@@ -55,8 +62,7 @@ impl OpenTable {
     ///
     /// **Errors**: [`Error::Delta`] when the snapshot is gone, which cannot happen after [`open_table`].
     pub fn holds_own_files(&self) -> Result<bool, Error> {
-        let snapshot = self.table.snapshot();
-        let snapshot = snapshot.map_err(Error::delta("reading a table"))?;
+        let snapshot = self.snapshot()?;
         // A commit that tells of all rows wrote all rows.
         Ok(self.commit.content.is_some()
             || snapshot.log_data().iter().all(|file| is_own(&file.path())))
@@ -76,10 +82,7 @@ impl OpenTable {
     ///
     /// **Errors**: [`Error::Delta`] when the snapshot is gone, which cannot happen after [`open_table`].
     pub fn pin(&self, dataset: &DatasetName) -> Result<TablePin, Error> {
-        let snapshot = self
-            .table
-            .snapshot()
-            .map_err(Error::delta("reading the table's id"))?;
+        let snapshot = self.snapshot()?;
         Ok(TablePin {
             dataset: dataset.clone(),
             table_id: snapshot.metadata().id().to_owned(),

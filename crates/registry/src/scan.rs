@@ -65,10 +65,7 @@ impl GuardedScan {
     ///
     /// **Errors**: [`Error::Delta`], [`Error::Corrupt`] when the log of the table cannot be understood.
     pub fn try_new(open: &OpenTable) -> Result<Self, Error> {
-        let snapshot = open
-            .table()
-            .snapshot()
-            .map_err(Error::delta("reading a schema"))?;
+        let snapshot = open.snapshot()?;
         let stored = without_numbers(&from_stored(&snapshot.snapshot().arrow_schema()));
         let partition_columns = snapshot.metadata().partition_columns();
         let (partition, data): (Vec<FieldRef>, Vec<FieldRef>) = stored

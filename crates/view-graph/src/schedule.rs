@@ -129,6 +129,15 @@ impl ViewGraph {
         self.views.get(name)
     }
 
+    /// The contracts of what is stored: those of the sources, then those of the views that are tables, in the order in
+    /// which they are computed.
+    pub fn written(&self) -> impl Iterator<Item = &DatasetSpec> {
+        let steps = self.schedule().into_iter();
+        let views = steps.filter_map(|step| self.view(step.dataset()));
+        let tables = views.filter(|view| view.materialization() == Materialization::Table);
+        self.sources().chain(tables.map(View::contract))
+    }
+
     /// The contract of a source or a view.
     pub fn contract(&self, name: &DatasetName) -> Option<&DatasetSpec> {
         self.sources

@@ -74,9 +74,7 @@ pub(crate) async fn check_transaction(
         return Ok(Transacted::No);
     };
     let written = open
-        .table()
-        .snapshot()
-        .map_err(Error::delta("reading a table"))?
+        .snapshot()?
         .transaction_version(open.table().log_store().as_ref(), &transaction.application)
         .await
         .map_err(Error::delta("reading the transaction identifiers"))?;
@@ -95,10 +93,7 @@ pub(crate) async fn check_transaction(
 ///
 /// A file with a deletion vector is none of them: what is written under its name again has the deleted rows, too.
 pub(crate) fn live_files(open: &OpenTable) -> Result<BTreeSet<String>, Error> {
-    let snapshot = open
-        .table()
-        .snapshot()
-        .map_err(Error::delta("reading a table"))?;
+    let snapshot = open.snapshot()?;
     Ok(snapshot
         .log_data()
         .iter()
@@ -116,10 +111,7 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
         changes,
         files,
     } = plan;
-    let snapshot = open
-        .table()
-        .snapshot()
-        .map_err(Error::delta("reading a table"))?;
+    let snapshot = open.snapshot()?;
     let wanted: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let moves_rows = request.mode != WriteMode::Compact;
     let mut actions = changes;

@@ -11,7 +11,7 @@
 //! | which threads encode? | [`EncodePool`] |
 //! | what does a commit say of itself? | [`Provenance`], the keys in `ossature_registry::commit_keys` |
 //! | what came of it, or what was left behind? | [`WriteOutcome`], [`WriteFailure`] |
-//! | can a policy's constraints be evaluated? | [`check_constraints`] |
+//! | can a table be kept as a policy says? | [`check_table`], [`check_constraints`] |
 //! | what is done to a table between writes? | [`maintain`] |
 //! | does the store still hold what was written? | [`FileVerifier`], [`Damage`] |
 //!
@@ -104,6 +104,7 @@ pub use pool::EncodePool;
 pub use provenance::{Provenance, TransactionId, WriteMode};
 pub use range::KeyRange;
 pub use redaction::redact;
+pub use table::check_table;
 pub use verify::{Damage, FileVerifier, VerifiedFiles};
 pub use writer::{TableWriter, WriteOutcome, WriteRequest, write_stream};
 

@@ -125,10 +125,7 @@ pub(crate) fn partition_files(
     contract: &DatasetSpec,
     open: &OpenTable,
 ) -> Result<BTreeMap<PartitionValues, PartitionFiles>, Error> {
-    let snapshot = open
-        .table()
-        .snapshot()
-        .map_err(Error::delta("reading a table"))?;
+    let snapshot = open.snapshot()?;
     let order = order_inside(contract);
     let mut known: BTreeMap<PartitionValues, Vec<LiveFile>> = BTreeMap::new();
     let mut files: BTreeMap<PartitionValues, PartitionFiles> = BTreeMap::new();
@@ -158,10 +155,7 @@ pub(crate) fn known_files(
     contract: &DatasetSpec,
     open: &OpenTable,
 ) -> Result<Vec<(PartitionValues, Option<LiveFile>)>, Error> {
-    let snapshot = open
-        .table()
-        .snapshot()
-        .map_err(Error::delta("reading a table"))?;
+    let snapshot = open.snapshot()?;
     let order = order_inside(contract);
     let files = snapshot.log_data();
     Ok(files

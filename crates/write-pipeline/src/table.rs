@@ -13,16 +13,16 @@ use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::table::state::DeltaTableState;
 use deltalake_core::{DeltaTableBuilder, DeltaTableError};
 use ossature_delta_policy::{
-    DeltaFeature, EnablementReport, FeatureGate, Protocol, ProtocolReport, ProtocolSupport,
-    SchemaMode, SchemaPlan, TableChange, TableState, gate, maps_columns, plan_change,
-    plan_features, plan_schema, render_properties, schema_key,
+    DeltaFeature, EnablementReport, Errors, FeatureGate, Protocol, ProtocolReport, ProtocolSupport,
+    SchemaMode, SchemaPlan, TableChange, TableState, check_schema_mode, gate, maps_columns,
+    plan_change, plan_features, plan_schema, render_properties, schema_key,
 };
 use ossature_registry::{OpenTable, TableLocation, keeps_names, open_table};
 use ossature_schema_spec::{ColumnName, ColumnSpec, DatasetSpec, Version, from_stored, to_stored};
 use serde_json::json;
 
-use crate::commit::{Transacted, check_transaction, rules};
-use crate::constraint::constraints_of;
+use crate::commit::{Transacted, check_metadata, check_transaction, rules};
+use crate::constraint::{ConstraintCheck, constraints_of};
 use crate::mapping::number_columns;
 use crate::{Error, WriteMode, WriteRequest};
 
@@ -54,7 +54,6 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
     let WriteRequest {
         contract,
         location,
-        policy,
         mode,
         ..
     } = request;
@@ -87,18 +86,102 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
         }
         Err(error) => return Err(error.into()),
     };
-    let snapshot = open
-        .table()
-        .snapshot()
-        .map_err(Error::delta("reading a table"))?;
+    let Judged {
+        state,
+        schema,
+        change,
+        protocol,
+        constraints,
+        new_constraints,
+    } = judge(request, &open).await?;
+    let snapshot = open.snapshot()?;
+    if lets_rows_go(mode) && state.has_active(DeltaFeature::AppendOnly) {
+        // The runtime judges a commit by the table before it, so this one feature goes in a commit of its own.
+        let changes = change_actions(request, snapshot, &change, &SchemaPlan::default())?;
+        commit_properties(request, &open, changes, &change).await?;
+        return Box::pin(open_or_create(request)).await;
+    }
+    let changes = change_actions(request, snapshot, &change, &schema)?;
+    Ok(WritableTable {
+        stored: snapshot.snapshot().arrow_schema(),
+        open,
+        protocol,
+        enablement: created.unwrap_or(change.report),
+        constraints,
+        new_constraints,
+        changes,
+    })
+}
+
+/// Looks whether the table of a dataset, or the one that would be created, may be written as the request says. Nothing is
+/// written, and no row is looked at.
+///
+/// **Errors**: those of [`TableWriter::open`](crate::TableWriter::open) that do not depend on rows.
+pub async fn check_table(request: &WriteRequest) -> Result<(), Error> {
+    check_request(request)?;
+    match open_newest(&request.location).await {
+        Ok(open) => judge(request, &open).await.map(drop),
+        Err(ossature_registry::Error::NoTable { .. }) => {
+            let wanted = request.policy.feature_request();
+            let plan = plan_features(None, &wanted).map_err(Error::Policy)?;
+            judge_protocol(request, &plan.report.protocol_after).map(drop)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Refuses what no table can be written with.
+pub(crate) fn check_request(request: &WriteRequest) -> Result<(), Error> {
+    let WriteRequest {
+        contract, policy, ..
+    } = request;
+    if request.mode != WriteMode::Compact {
+        let is_all = matches!(
+            request.mode,
+            WriteMode::Overwrite | WriteMode::ErrorIfExists
+        );
+        check_schema_mode(policy.schema_mode.value, is_all).map_err(Errors::from)?;
+    }
+    check_metadata(&request.provenance.metadata)?;
+    // A table that is created so could never be written again.
+    if lets_rows_go(&request.mode) && policy.wanted_features().contains(&DeltaFeature::AppendOnly) {
+        return Err(Error::AppendOnly {
+            dataset: contract.name().clone(),
+            mode: request.mode.as_str(),
+        });
+    }
+    // What cannot be evaluated is not to become part of a table that is created.
+    let schema = contract.arrow_schema();
+    ConstraintCheck::try_new(contract.name(), &schema, &policy.constraints.value).map(drop)
+}
+
+/// How a table is written that is there.
+struct Judged {
+    state: TableState,
+    schema: SchemaPlan,
+    change: TableChange,
+    protocol: ProtocolReport,
+    constraints: BTreeMap<String, String>,
+    new_constraints: BTreeMap<String, String>,
+}
+
+/// Compares a table with what is asked for.
+async fn judge(request: &WriteRequest, open: &OpenTable) -> Result<Judged, Error> {
+    let WriteRequest {
+        contract,
+        policy,
+        mode,
+        ..
+    } = request;
+    let snapshot = open.snapshot()?;
     let state = table_state(snapshot);
     let stored = snapshot.snapshot().arrow_schema();
     check_protocol(request, &state, &stored)?;
     if !matches!(mode, WriteMode::Append | WriteMode::ErrorIfExists) {
         open.check_removable().await?;
     }
-    let schema_plan = check_contract(request, snapshot)?;
-    if maps_columns(&state.properties) && !schema_plan.is_empty() {
+    let schema = check_contract(request, snapshot)?;
+    if maps_columns(&state.properties) && !schema.is_empty() {
         return Err(Error::MappedColumns {
             dataset: contract.name().clone(),
         });
@@ -110,35 +193,35 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
     }
     new_constraints.retain(|name, _| state.constraints().all(|(known, _)| known != name));
     let change = plan_change(&state, policy).map_err(Error::Policy)?;
-    if lets_rows_go(mode) && state.has_active(DeltaFeature::AppendOnly) {
-        if !change.switches_off(DeltaFeature::AppendOnly) {
-            return Err(Error::AppendOnly {
-                dataset: contract.name().clone(),
-                mode: mode.as_str(),
-            });
-        }
-        // The runtime judges a commit by the table before it, so this one feature goes in a commit of its own.
-        let changes = change_actions(request, snapshot, &change, &SchemaPlan::default())?;
-        commit_properties(request, &open, changes, &change).await?;
-        return Box::pin(open_or_create(request)).await;
-    }
-    let after = change.protocol.as_ref().unwrap_or(&state.protocol);
-    let protocol = gate_protocol(request, after);
-    if !protocol.is_compatible() {
-        return Err(Error::ProtocolRefused {
+    if lets_rows_go(mode)
+        && state.has_active(DeltaFeature::AppendOnly)
+        && !change.switches_off(DeltaFeature::AppendOnly)
+    {
+        return Err(Error::AppendOnly {
             dataset: contract.name().clone(),
-            problems: protocol.problems,
+            mode: mode.as_str(),
         });
     }
-    let changes = change_actions(request, snapshot, &change, &schema_plan)?;
-    Ok(WritableTable {
-        open,
-        protocol,
-        enablement: created.unwrap_or(change.report),
-        stored,
+    let after = change.protocol.as_ref().unwrap_or(&state.protocol);
+    Ok(Judged {
+        protocol: judge_protocol(request, after)?,
+        state,
+        schema,
+        change,
         constraints,
         new_constraints,
-        changes,
+    })
+}
+
+/// Compares the protocol that a table is to have with what is asked for.
+fn judge_protocol(request: &WriteRequest, protocol: &Protocol) -> Result<ProtocolReport, Error> {
+    let report = gate_protocol(request, protocol);
+    if report.is_compatible() {
+        return Ok(report);
+    }
+    Err(Error::ProtocolRefused {
+        dataset: request.contract.name().clone(),
+        problems: report.problems,
     })
 }
 
@@ -157,10 +240,7 @@ async fn commit_properties(
     actions: Vec<Action>,
     change: &TableChange,
 ) -> Result<(), Error> {
-    let snapshot = open
-        .table()
-        .snapshot()
-        .map_err(Error::delta("reading a table"))?;
+    let snapshot = open.snapshot()?;
     let properties = CommitProperties::default()
         .with_metadata(rules(request))
         .with_max_retries(0)

@@ -141,8 +141,7 @@ impl FileVerifier {
 }
 
 fn describe_files(open: &OpenTable) -> Result<Vec<Described>, Error> {
-    let snapshot = open.table().snapshot();
-    let snapshot = snapshot.map_err(Error::delta("reading a table"))?;
+    let snapshot = open.snapshot()?;
     let files = snapshot.log_data();
     let files = files.iter().map(|view| Described {
         path: view.object_store_path(),

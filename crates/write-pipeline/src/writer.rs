@@ -8,9 +8,7 @@ use arrow_schema::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use object_store::path::Path;
-use ossature_delta_policy::{
-    DeltaFeature, EnablementReport, Errors, ProtocolReport, ResolvedPolicy, check_schema_mode,
-};
+use ossature_delta_policy::{EnablementReport, ProtocolReport, ResolvedPolicy};
 use ossature_registry::{SessionSpec, TableLocation, open_dataset};
 use ossature_schema_spec::{DatasetSpec, Fingerprint, Version};
 use parquet::file::metadata::SortingColumn;
@@ -18,9 +16,7 @@ use tokio::sync::Mutex;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::cluster::{ClusterCheck, ClusterKey};
-use crate::commit::{
-    CommitPlan, FileFacts, Transacted, check_metadata, check_transaction, commit, live_files,
-};
+use crate::commit::{CommitPlan, FileFacts, Transacted, check_transaction, commit, live_files};
 use crate::constraint::ConstraintCheck;
 use crate::contract::ContractCheck;
 use crate::cut::{Leaf, RadixCutter};
@@ -35,7 +31,7 @@ use crate::rewrite::{Rule, Weave};
 use crate::statistics::StatisticsColumns;
 use crate::store::{FileWriter, StoredFile};
 use crate::stored::LiveFile;
-use crate::table::{WritableTable, lets_rows_go, open_or_create};
+use crate::table::{WritableTable, check_request, open_or_create};
 use crate::{Error, Provenance, WriteFailure, WriteMode};
 
 /// What is written, and where.
@@ -161,26 +157,8 @@ impl TableWriter {
             contract, policy, ..
         } = &request;
         let layout = policy.layout.value.clone();
-        if request.mode != WriteMode::Compact {
-            let is_all = matches!(
-                request.mode,
-                WriteMode::Overwrite | WriteMode::ErrorIfExists
-            );
-            check_schema_mode(policy.schema_mode.value, is_all).map_err(Errors::from)?;
-        }
-        check_metadata(&request.provenance.metadata)?;
+        check_request(&request)?;
         let schema = contract.arrow_schema();
-        // A table that is created so could never be written again.
-        if lets_rows_go(&request.mode)
-            && policy.wanted_features().contains(&DeltaFeature::AppendOnly)
-        {
-            return Err(Error::AppendOnly {
-                dataset: contract.name().clone(),
-                mode: request.mode.as_str(),
-            });
-        }
-        // What cannot be evaluated is not to become part of a table that is created.
-        ConstraintCheck::try_new(contract.name(), &schema, &policy.constraints.value)?;
         let file_schema = file_schema(contract);
         let rule = rule(&request, &file_schema)?;
         let cluster = cluster_check(&request, key, rule.is_some(), &file_schema)?;
@@ -573,10 +551,7 @@ impl TableWriter {
                 version: open.version(),
             });
         };
-        let snapshot = open
-            .table()
-            .snapshot()
-            .map_err(Error::delta("reading a table"))?;
+        let snapshot = open.snapshot()?;
         let (mut rows, mut bytes, mut files) = (0, 0, 0);
         for file in snapshot.log_data().iter() {
             rows += file.num_records().unwrap_or_default() as u64;

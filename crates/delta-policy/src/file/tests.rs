@@ -235,6 +235,7 @@ fn contradictions_are_told_where_they_are_said() {
         r#"[defaults]
 rows_per_file_max = 3_000_000_000
 properties = { "delta.nothing" = "" }
+parquet.columns.nowhere.statistics = "none"
 [tables."cpg.sample"]
 change_feed = true
 column_mapping = "name"
@@ -250,19 +251,20 @@ columns.is_new = { bloom_filter = { distinct_values_max = 1, false_positives_per
         &expect![[r#"
             policy_refused policy.toml:2:1: defaults.rows_per_file_max: rows_per_file_max is 3000000000, wanted 1 to 2147483648 (2 tables)
             policy.toml:3:16: defaults.properties."delta.nothing": table property `delta.nothing` is unknown (2 tables); check the spelling, or leave it out
-            policy.toml:5:1: tables."cpg.sample".change_feed: table feature `changeDataFeed` is refused: no table has it together with `columnMapping`; choose between `changeDataFeed` and `columnMapping`
-            policy.toml:6:1: tables."cpg.sample".column_mapping: table feature `columnMapping` is refused: no table has it together with `changeDataFeed`; choose between `columnMapping` and `changeDataFeed`
-            policy.toml:7:1: tables."cpg.sample".cluster_by: `cpg.sample` cannot be clustered by column `kind`: it is a partition column, which rows are split by already
-            policy.toml:7:1: tables."cpg.sample".cluster_by: `cpg.sample` cannot be clustered by column `gone`: the dataset declares no such column
-            policy.toml:7:1: tables."cpg.sample".cluster_by: `cpg.sample` cannot be clustered by column `name`: it is named twice
-            policy.toml:8:1: tables."cpg.sample".statistics: `cpg.sample` asks for statistics on column `weight`, which gets none: it may hold NaN, which bounds leave out; leave it out, or say `strict = false`
-            policy.toml:9:17: tables."cpg.sample".constraints.1st: constraint `1st` is refused: its name holds something else than letters, digits and `_`, or begins with a digit
-            policy.toml:9:17: tables."cpg.sample".constraints.1st: constraint `1st` is refused: its expression is empty
-            policy.toml:11:1: tables."cpg.sample".parquet.codec: layout of `cpg.sample`: zstd level is 23, wanted 1 to 22
-            policy.toml:12:1: tables."cpg.sample".parquet.page_rows_max: layout of `cpg.sample`: page_rows_max is 0, wanted 1 to 1048576
-            policy.toml:13:9: tables."cpg.sample".parquet.columns.gone: layout of `cpg.sample`: column `gone` is refused: the dataset declares no such column
-            policy.toml:14:9: tables."cpg.sample".parquet.columns.is_new: `is_new` of type boolean cannot have a bloom filter: no reader looks such values up
-            policy.toml:14:62: tables."cpg.sample".parquet.columns.is_new.bloom_filter.false_positives_per_million: layout of `cpg.sample`: false_positives_per_million of column `is_new` is 900000, wanted 1 to 500000"#]],
+            policy.toml:4:17: defaults.parquet.columns.nowhere: layout of `cpg.sample`: column `nowhere` is refused: the dataset declares no such column (2 tables)
+            policy.toml:6:1: tables."cpg.sample".change_feed: table feature `changeDataFeed` is refused: no table has it together with `columnMapping`; choose between `changeDataFeed` and `columnMapping`
+            policy.toml:7:1: tables."cpg.sample".column_mapping: table feature `columnMapping` is refused: no table has it together with `changeDataFeed`; choose between `columnMapping` and `changeDataFeed`
+            policy.toml:8:1: tables."cpg.sample".cluster_by: `cpg.sample` cannot be clustered by column `kind`: it is a partition column, which rows are split by already
+            policy.toml:8:1: tables."cpg.sample".cluster_by: `cpg.sample` cannot be clustered by column `gone`: the dataset declares no such column
+            policy.toml:8:1: tables."cpg.sample".cluster_by: `cpg.sample` cannot be clustered by column `name`: it is named twice
+            policy.toml:9:1: tables."cpg.sample".statistics: `cpg.sample` asks for statistics on column `weight`, which gets none: it may hold NaN, which bounds leave out; leave it out, or say `strict = false`
+            policy.toml:10:17: tables."cpg.sample".constraints.1st: constraint `1st` is refused: its name holds something else than letters, digits and `_`, or begins with a digit
+            policy.toml:10:17: tables."cpg.sample".constraints.1st: constraint `1st` is refused: its expression is empty
+            policy.toml:12:1: tables."cpg.sample".parquet.codec: layout of `cpg.sample`: zstd level is 23, wanted 1 to 22
+            policy.toml:13:1: tables."cpg.sample".parquet.page_rows_max: layout of `cpg.sample`: page_rows_max is 0, wanted 1 to 1048576
+            policy.toml:14:9: tables."cpg.sample".parquet.columns.gone: layout of `cpg.sample`: column `gone` is refused: the dataset declares no such column
+            policy.toml:15:9: tables."cpg.sample".parquet.columns.is_new: `is_new` of type boolean cannot have a bloom filter: no reader looks such values up
+            policy.toml:15:62: tables."cpg.sample".parquet.columns.is_new.bloom_filter.false_positives_per_million: layout of `cpg.sample`: false_positives_per_million of column `is_new` is 900000, wanted 1 to 500000"#]],
     );
 }
 

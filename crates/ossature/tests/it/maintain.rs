@@ -13,7 +13,7 @@ use crate::program::{Failure, Lake, files_below, ossature, output};
 use crate::shop::Tree;
 
 const POLICY: &str =
-    "[defaults]\nvacuum = { after_days = 1 }\ncompaction = { small_files_max = 4 }\n";
+    "[defaults]\nvacuum = { after_days = 7 }\ncompaction = { small_files_max = 4 }\n";
 
 const LONG_AGO_UNIX_MS: u64 = 1_600_000_000_000;
 

@@ -237,7 +237,9 @@ fn a_build_writes_its_tables_as_the_file_says_and_records_it() -> Result<(), Fai
         parquet = { codec = "snappy", columns.name = { encoding = "DELTA_BYTE_ARRAY" } }
         "#,
     )?;
-    let summary: Value = serde_json::from_str(&output(file.build(&lake, &tree))?)?;
+    let built = ossature(file.build(&lake, &tree))?;
+    assert_eq!(built.code, Some(0), "{}", built.stderr);
+    let summary: Value = serde_json::from_str(&built.stdout)?;
     let files = of_outputs(&summary, "files");
     assert!(files["cpg.cpg_nodes"].as_u64() > Some(1), "{summary}");
     let run = summary["run_id"].as_str().unwrap_or_default();
@@ -291,6 +293,7 @@ fn a_protocol_that_shuts_readers_out_has_to_be_allowed() -> Result<(), Failure> 
         "`allow_protocol_upgrade`",
     ];
     check_refused(asking.build(&lake, &tree), 3, &words)?;
+    assert!(!lake.path().exists());
     let allowing = File::new(
         "[tables.\"cpg.calls\"]\nfeatures = [\"v2Checkpoint\"]\nallow_protocol_upgrade = true\n",
     )?;
@@ -323,6 +326,44 @@ fn what_a_file_may_say_of_all_tables_is_done_to_all() -> Result<(), Failure> {
         let rows = format!("SELECT count(*) FROM {table}");
         assert_eq!(lake.number(&rows)?, plain.number(&rows)?, "{table}");
     }
+    Ok(())
+}
+
+#[test]
+fn what_the_tables_that_are_there_cannot_become_is_told_before_the_run_begins()
+-> Result<(), Failure> {
+    let (lake, tree) = (Lake::new()?, tree()?);
+    output(lake.build_arguments(tree.root(), 1))?;
+    let file = File::new(
+        "[defaults]\ncolumn_mapping = \"name\"\n[tables.\"cpg.calls\"]\nfeatures = [\"v2Checkpoint\"]\n",
+    )?;
+    let words = [
+        "tables cannot be kept like that",
+        "extract.arguments and 28 others: table feature `columnMapping`",
+        "cpg.calls: table feature `v2Checkpoint`",
+    ];
+    check_refused(file.build(&lake, &tree), 3, &words)?;
+    assert_eq!(lake.runs()?.len(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_build_warns_of_what_may_not_be_meant() -> Result<(), Failure> {
+    let (lake, tree) = (Lake::new()?, tree()?);
+    let file = File::new(
+        "[defaults]\nrows_per_file_max = 999\n[tables.\"cpg.calls\"]\nvacuum = { after_days = 1 }\n",
+    )?;
+    let answer = ossature(file.build(&lake, &tree))?;
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    let warnings: Vec<&str> = answer.stderr.lines().collect();
+    let [small, vacuum] = warnings[..] else {
+        return Err(answer.stderr.into());
+    };
+    assert!(
+        small.starts_with("warning: extract.arguments and 28 others: "),
+        "{small}"
+    );
+    assert!(vacuum.starts_with("warning: cpg.calls: "), "{vacuum}");
     Ok(())
 }
 
