@@ -1,5 +1,7 @@
 //! `ossature maintain`: the upkeep of a lake's tables.
 
+use std::collections::BTreeSet;
+
 use ossature_artifacts::{MaintenanceFactV1, RunLedger};
 use ossature_pipeline::{UpkeepOutcome, UpkeepRequest, keep_up};
 use ossature_registry::Lake;
@@ -64,24 +66,29 @@ async fn lock(
     Ok(Some(lock))
 }
 
+/// What was done, or would be. What is not due is counted; `--format json` tells why.
 fn human(facts: &[MaintenanceFactV1], is_dry_run: bool) -> String {
-    let rows = facts.iter().map(|fact| {
+    let done = facts.iter().filter(|fact| fact.is_done);
+    let rows = done.clone().map(|fact| {
         vec![
             fact.dataset.clone(),
             fact.upkeep.clone(),
-            if fact.is_done { "yes" } else { "no" }.to_owned(),
             fact.reason.clone(),
             fact.files_added.to_string(),
             fact.files_removed.to_string(),
             fact.deleted.len().to_string(),
         ]
     });
-    let done = if is_dry_run { "would be done" } else { "done" };
-    table(
-        [
-            "table", "upkeep", done, "why", "added", "removed", "deleted",
-        ],
-        rows,
-        4,
-    )
+    let tables: BTreeSet<&str> = facts.iter().map(|fact| fact.dataset.as_str()).collect();
+    let (due, tables) = (done.clone().count(), tables.len());
+    let told = if is_dry_run { "would be done" } else { "done" };
+    let counted = format!(
+        "{tables} tables looked at: {due} of {} things {told}",
+        facts.len()
+    );
+    if due == 0 {
+        return counted;
+    }
+    let headings = ["table", told, "why", "added", "removed", "deleted"];
+    format!("{}\n{counted}", table(headings, rows, 3))
 }

@@ -164,12 +164,12 @@ pub struct ParquetSpec {
 }
 
 impl Default for ParquetSpec {
-    /// Zstandard 1 (smaller and cheaper than snappy or level 3 on rows of ids), row groups of 131,072 rows, pages of
+    /// Zstandard 1 (smaller and cheaper than snappy or level 3 on rows of ids), row groups of 262,144 rows, pages of
     /// 20,000 rows.
     fn default() -> Self {
         Self {
             codec: Codec::Zstd(1),
-            row_group_rows_max: 131_072,
+            row_group_rows_max: 262_144,
             page_rows_max: 20_000,
             statistics: None,
             columns: BTreeMap::new(),

@@ -58,7 +58,7 @@ impl ContractCheck {
 
     fn places(&mut self, found: &SchemaRef) -> Result<Vec<usize>, Error> {
         if let Some((schema, places)) = &self.places
-            && Arc::ptr_eq(schema, found)
+            && schema == found
         {
             return Ok(places.clone());
         }

@@ -4,8 +4,9 @@ use std::fmt;
 use std::mem::discriminant;
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{ArrowError, DataType, FieldRef, SchemaRef};
+use arrow_schema::{DataType, FieldRef, SchemaRef};
 use arrow_select::concat::concat;
 use bytes::Bytes;
 use ossature_delta_policy::{LeafLayout, ParquetLayout};
@@ -33,6 +34,12 @@ const BOUND_BYTES_MAX: usize = 64;
 /// Bytes after which a page ends, and a dictionary is full. They shape files, so they are said here and not left to the
 /// library.
 const PAGE_BYTES_MAX: usize = 1 << 20;
+
+/// The parts of a page that are handed over one by one; more of them are put together, which is cheaper then.
+const PARTS_MAX: usize = 16;
+
+/// What an encoding can take for a value besides its bytes: two lengths, each in blocks that begin with a few bytes.
+const VALUE_OVERHEAD_BYTES_MAX: usize = 12;
 
 /// Bytes of a file besides its column chunks: what its footer and its indexes seldom exceed.
 const FOOTER_BYTES: usize = 1 << 16;
@@ -73,25 +80,78 @@ pub(crate) struct ColumnTask {
     page_rows: usize,
     /// A nested column has several leaves, and an encoder for each.
     encoders: Vec<ArrowColumnWriter>,
+    /// Whether the first leaf has a dictionary.
+    has_dictionary: bool,
 }
 
 impl ColumnTask {
     /// Encodes the values, and lets them go.
     ///
-    /// **Determinism**: the encoder ends pages where it is handed values, so it is handed arrays that depend on the number
-    /// of rows alone: those of whole pages, and what remains of a row group. See also [`properties`].
+    /// **Determinism**: the encoder ends pages and dictionaries only where it is handed values, so it is handed arrays that
+    /// depend on the number of rows alone: those of whole pages, and what remains of a row group. See also [`properties`].
+    /// A page that can end neither is handed over as it came, in parts, so that it need not be copied.
     pub(crate) fn encode(mut self) -> Result<Vec<ArrowColumnChunk>, Error> {
         let parquet = Error::parquet("a file");
-        while let Some(page) = self.values.next(self.page_rows)? {
-            let leaves = compute_leaves(&self.field, &page).map_err(&parquet)?;
-            for (encoder, leaf) in self.encoders.iter_mut().zip(&leaves) {
-                encoder.write(leaf).map_err(&parquet)?;
+        loop {
+            let parts = self.values.next(self.page_rows);
+            if parts.is_empty() {
+                break;
+            }
+            let parts = if self.ends_nothing(&parts) {
+                parts
+            } else {
+                let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+                vec![concat(&parts)?]
+            };
+            for part in parts {
+                let leaves = compute_leaves(&self.field, &part).map_err(&parquet)?;
+                for (encoder, leaf) in self.encoders.iter_mut().zip(&leaves) {
+                    encoder.write(leaf).map_err(&parquet)?;
+                }
             }
         }
         drop(self.values);
         let chunks = self.encoders.into_iter().map(ArrowColumnWriter::close);
         chunks.collect::<Result<_, _>>().map_err(parquet)
     }
+
+    /// Whether these values of one page fill neither a page nor a dictionary, wherever they are divided.
+    fn ends_nothing(&self, parts: &[ArrayRef]) -> bool {
+        if parts.len() < 2 {
+            return true;
+        }
+        let ([encoder], ..=PARTS_MAX) = (&self.encoders[..], parts.len()) else {
+            return false;
+        };
+        // The dictionary is a part of what the encoder holds, which its pages count to as well.
+        let held = if self.has_dictionary {
+            encoder.memory_size()
+        } else {
+            0
+        };
+        let bytes = parts.iter().map(encoded_bytes_max).sum::<Option<usize>>();
+        bytes.is_some_and(|bytes| held + bytes < PAGE_BYTES_MAX)
+    }
+}
+
+/// The most that values can take in a page or a dictionary, in whatever encoding; nothing where that is not known.
+fn encoded_bytes_max(values: &ArrayRef) -> Option<usize> {
+    let each = match values.data_type() {
+        DataType::Boolean => 1,
+        other => other.primitive_width().unwrap_or(0),
+    };
+    let bytes = match values.data_type() {
+        DataType::Utf8 => offset_bytes(values.as_string::<i32>().value_offsets()),
+        DataType::Binary => offset_bytes(values.as_binary::<i32>().value_offsets()),
+        _ if each == 0 => return None,
+        _ => each * values.len(),
+    };
+    Some(bytes + VALUE_OVERHEAD_BYTES_MAX * values.len())
+}
+
+fn offset_bytes(offsets: &[i32]) -> usize {
+    let ends = offsets.first().zip(offsets.last());
+    ends.map_or(0, |(first, last)| (last - first).unsigned_abs() as usize)
 }
 
 impl FileEncoder {
@@ -147,10 +207,16 @@ impl FileEncoder {
             }
             let encoders = self.columns.create_column_writers(number);
             let mut encoders = encoders.map_err(Error::parquet("a file"))?.into_iter();
+            let mut layouts = self.layout.leaves.iter();
             for (field, parts) in self.schema.fields().iter().zip(into_columns(group)) {
+                let leaves = leaves(field.data_type());
+                let mut layouts = layouts.by_ref().take(leaves);
+                let has_dictionary = layouts.next().is_none_or(LeafLayout::has_dictionary);
+                layouts.for_each(drop);
                 tasks.push(ColumnTask {
                     field: Arc::clone(field),
-                    encoders: encoders.by_ref().take(leaves(field.data_type())).collect(),
+                    encoders: encoders.by_ref().take(leaves).collect(),
+                    has_dictionary,
                     values: ValueSource::new(parts),
                     page_rows,
                 });
@@ -380,8 +446,8 @@ impl ValueSource {
         }
     }
 
-    /// The next `rows` values as one array, or those that remain. They are copied only where they span several parts.
-    fn next(&mut self, rows: usize) -> Result<Option<ArrayRef>, ArrowError> {
+    /// The next `rows` values, or those that remain, as slices.
+    fn next(&mut self, rows: usize) -> Vec<ArrayRef> {
         let mut parts = Vec::new();
         let mut missing = rows;
         while missing > 0 {
@@ -396,11 +462,7 @@ impl ValueSource {
             missing -= part.len();
             parts.push(part);
         }
-        if parts.len() < 2 {
-            return Ok(parts.pop());
-        }
-        let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
-        Ok(Some(concat(&parts)?))
+        parts
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -55,29 +55,110 @@ impl EncodePool {
         }
     }
 
-    /// Does a part of the work on a file on one of the threads. What nobody waits for any more is not begun; what was
-    /// begun cannot be stopped, so it keeps the permit.
-    pub(crate) async fn run<T: Send + 'static>(
+    /// Does the work on a file: its parts side by side, and then what makes one of their results, in their order, on the
+    /// thread that comes last. So there is one message to wait for, and no other thread takes the place of one that encodes.
+    ///
+    /// What nobody waits for any more is not begun; what was begun cannot be stopped, so it keeps the permit.
+    pub(crate) async fn run<P, T, R>(
         &self,
         permit: &FilePermit,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Error> {
-        let permit = permit.clone();
+        parts: Vec<P>,
+        finish: impl FnOnce(Vec<T>) -> R + Send + 'static,
+    ) -> Result<R, Error>
+    where
+        P: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+        R: Send + 'static,
+    {
         let (done, result) = oneshot::channel();
-        self.threads.spawn(move || {
-            if done.is_closed() {
-                return;
+        let work = Work {
+            done,
+            results: parts.iter().map(|_| None).collect(),
+            left: parts.len(),
+            finish,
+        };
+        if parts.is_empty() {
+            let permit = permit.clone();
+            self.threads.spawn(move || work.end(permit));
+        } else {
+            let work = Arc::new(Mutex::new(Some(work)));
+            for (number, part) in parts.into_iter().enumerate() {
+                let (work, permit) = (Arc::clone(&work), permit.clone());
+                self.threads
+                    .spawn(move || work_on_part(&work, number, part, permit));
             }
-            let worked = catch_unwind(AssertUnwindSafe(work));
-            drop(permit);
-            // Nobody may be left to hear of it.
-            let _ = done.send(worked);
-        });
+        }
         match result.await {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(panic)) => resume_unwind(panic),
             Err(_) => Err(Error::Cancelled),
         }
+    }
+}
+
+/// What is known of the work on a file. It is gone when the work is done, or has failed.
+struct Work<T, R, F> {
+    done: oneshot::Sender<std::thread::Result<R>>,
+    results: Vec<Option<T>>,
+    left: usize,
+    finish: F,
+}
+
+/// Nothing panics while it is held.
+fn hold<T>(work: &Mutex<T>) -> MutexGuard<'_, T> {
+    work.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn work_on_part<T, R, F: FnOnce(Vec<T>) -> R>(
+    work: &Mutex<Option<Work<T, R, F>>>,
+    number: usize,
+    part: impl FnOnce() -> T,
+    permit: FilePermit,
+) {
+    let is_awaited = |work: &Work<T, R, F>| !work.done.is_closed();
+    if !hold(work).as_ref().is_some_and(is_awaited) {
+        return;
+    }
+    let result = catch_unwind(AssertUnwindSafe(part));
+    let mut held = hold(work);
+    let Some(work) = held.as_mut() else {
+        return;
+    };
+    match result {
+        Ok(result) => {
+            if let Some(place) = work.results.get_mut(number) {
+                *place = Some(result);
+            }
+            work.left -= 1;
+            if work.left > 0 {
+                return;
+            }
+            let work = held.take();
+            drop(held);
+            if let Some(work) = work {
+                work.end(permit);
+            }
+        }
+        Err(panic) => {
+            let work = held.take();
+            drop((held, permit));
+            if let Some(work) = work {
+                // Nobody may be left to hear of it.
+                let _ = work.done.send(Err(panic));
+            }
+        }
+    }
+}
+
+impl<T, R, F: FnOnce(Vec<T>) -> R> Work<T, R, F> {
+    /// Makes one of the results of all parts.
+    fn end(self, permit: FilePermit) {
+        let results = self.results.into_iter().flatten().collect();
+        let finish = self.finish;
+        let finished = catch_unwind(AssertUnwindSafe(|| finish(results)));
+        drop(permit);
+        // Nobody may be left to hear of it.
+        let _ = self.done.send(finished);
     }
 }
 
@@ -90,6 +171,27 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn results_keep_the_order_of_their_parts() {
+        let pool = EncodePool::try_new(NonZeroUsize::MIN.saturating_add(3)).unwrap();
+        let permit = pool.file().await.unwrap();
+        let parts = (0..100).map(|number| move || number).collect();
+        let all: Vec<u32> = pool.run(&permit, parts, |all| all).await.unwrap();
+        assert!(all.into_iter().eq(0..100));
+        let none: Vec<fn() -> u32> = Vec::new();
+        let none = pool.run(&permit, none, |all| all.len()).await.unwrap();
+        assert_eq!(none, 0);
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "a part that panics")]
+    async fn a_panic_reaches_whoever_waits() {
+        let pool = EncodePool::try_new(NonZeroUsize::MIN).unwrap();
+        let permit = pool.file().await.unwrap();
+        let parts: Vec<fn() -> u32> = vec![|| 1, || panic!("a part that panics"), || 2];
+        pool.run(&permit, parts, drop).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn what_nobody_waits_for_is_not_begun_and_what_was_begun_keeps_its_permit() {
         let pool = EncodePool::try_new(NonZeroUsize::MIN).unwrap();
         let permit = pool.file().await.unwrap();
@@ -100,11 +202,12 @@ mod tests {
             let ran = Arc::clone(&ran);
             move || ran.fetch_add(1, Ordering::SeqCst)
         };
-        let mut first = Box::pin(pool.run(&permit, move || {
+        let held = move || {
             begun.send(()).unwrap();
             may_go_on.recv().unwrap();
-        }));
-        let mut second = Box::pin(pool.run(&permit, count()));
+        };
+        let mut first = Box::pin(pool.run(&permit, vec![held], drop));
+        let mut second = Box::pin(pool.run(&permit, vec![count()], drop));
         let mut context = Context::from_waker(Waker::noop());
         assert!(first.as_mut().poll(&mut context).is_pending());
         assert!(second.as_mut().poll(&mut context).is_pending());
@@ -115,7 +218,7 @@ mod tests {
 
         go_on.send(()).unwrap();
         let permit = pool.file().await.unwrap();
-        pool.run(&permit, count()).await.unwrap();
+        pool.run(&permit, vec![count()], drop).await.unwrap();
         assert_eq!(ran.load(Ordering::SeqCst), 1);
         drop(permit);
         assert_eq!(pool.free_files(), 2);

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
-use futures::future::try_join_all;
 use object_store::path::Path;
 use object_store::{DynObjectStore, ObjectStoreExt, PutPayload};
 use ossature_schema_spec::Fingerprint;
@@ -79,19 +78,15 @@ impl FileWriter {
             numbered.collect::<Result<_, _>>()?
         };
         let columns = self.encoder.split(batches)?.into_iter();
-        let columns = columns.map(|column| pool.run(&permit, || column.encode()));
-        let mut chunks = Vec::new();
-        for encoded in try_join_all(columns).await? {
-            chunks.extend(encoded?);
-        }
-        let (writer, kept) = (Arc::clone(&self), permit.clone());
-        // Not in the queue of the columns, behind those of other files.
-        let assembled = tokio::task::spawn_blocking(move || {
-            let file = writer.encoder.assemble(rows, chunks);
-            drop(kept);
-            file.map(|file| (writer.statistics.render(&file.footer), file))
-        });
-        let (statistics, file) = assembled.await.map_err(Error::joined)??;
+        let columns = columns.map(|column| || column.encode()).collect();
+        let writer = Arc::clone(&self);
+        let assemble = move |chunks: Vec<Result<_, Error>>| {
+            let chunks: Vec<Vec<_>> = chunks.into_iter().collect::<Result<_, _>>()?;
+            let chunks = chunks.into_iter().flatten().collect();
+            let file = writer.encoder.assemble(rows, chunks)?;
+            Ok::<_, Error>((writer.statistics.render(&file.footer), file))
+        };
+        let (statistics, file) = pool.run(&permit, columns, assemble).await??;
         let path = self.names.lock().await.next(&place, file.digest);
         let is_live = self.live.contains(path.as_ref());
         // What the table already has under the name of this content is not written again, unless it is lost or damaged.

@@ -100,7 +100,7 @@ fn layout() -> LayoutV1 {
     };
     LayoutV1 {
         compression: decided("zstd(1)".to_owned(), "default"),
-        row_group_rows_max: decided(131_072, "default"),
+        row_group_rows_max: decided(262_144, "default"),
         page_rows_max: decided(20_000, "request"),
         leaves: vec![LeafLayoutV1 {
             path: texts(["node_id"]),

@@ -73,7 +73,7 @@ fn tables_are_documented_as_they_are_declared() {
 # Tables\n\n\
 How each table of the graph is read, and how it is kept for that. Generated from `crates/cpg-views/src/policy.rs` by\n\
 `cargo xtask goldens`; `ossature policy` shows every value with its source, and what a policy file changes.\n\n\
-Every table has files of at most 262,144 rows in Zstandard 1, row groups of 131,072 rows and pages of 20,000 rows. The first\n\
+Every table has files of at most 262,144 rows in Zstandard 1, row groups of 262,144 rows and pages of 20,000 rows. The first\n\
 column of the order that is in the files keeps bounds per page, other columns that can have bounds keep them per row group.\n\
 *Bounds in the log* are the smallest and the largest value per file, by which files are skipped before they are opened.\n\n\
 | table | order | read | bounds in the log | besides | why |\n\

@@ -88,7 +88,8 @@ fn a_failed_write_tells_what_it_left_behind() -> Result<(), Failure> {
     let policy = File::new("[tables.\"cpg.cpg_nodes\"]\nrows_per_file_max = 2\n")?;
     // Equal rows give equal files, so another lake tells which file is stored last.
     let sound = Lake::new()?;
-    output(policy.build(&sound, &tree))?;
+    let built = ossature(policy.build(&sound, &tree))?;
+    assert_eq!(built.code, Some(0), "{}", built.stderr);
     let files = added(&sound.path().join("cpg/cpg_nodes"), 1)?;
     let last = files.last().ok_or("files were added")?;
     assert!(files.len() > 2, "{files:?}");
