@@ -559,6 +559,7 @@ mod tests {
         DatasetSpecBuilder, FieldSpec, ParquetSpec,
     };
     use parquet::file::metadata::RowGroupMetaData;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -739,6 +740,71 @@ mod tests {
         };
         let all_valid = NullBuffer::new(BooleanBuffer::new_set(20_000));
         assert_eq!(file(Some(all_valid)), file(None));
+    }
+
+    /// Texts in every encoding, and other types, where pages and dictionaries end by their rows, by their bytes, or not.
+    fn texts_of_all_encodings() -> DatasetSpec {
+        let encodings = [
+            ("dictionary", Encoding::Dictionary),
+            ("plain", Encoding::Plain),
+            ("lengths", Encoding::DeltaLengthByteArray),
+            ("prefixes", Encoding::DeltaByteArray),
+        ];
+        let layout = |encoding| ColumnLayout {
+            encoding: Some(encoding),
+            statistics: Some(PageStatistics::Page),
+            ..ColumnLayout::default()
+        };
+        let layouts = encodings
+            .map(|(name, encoding)| (ColumnName::try_new(name).unwrap(), layout(encoding)));
+        let texts =
+            encodings.map(|(name, _)| ColumnSpec::nullable(name, ColumnType::Utf8).unwrap());
+        DatasetSpec::builder("cpg.things", "")
+            .columns(texts)
+            .column(ColumnSpec::nullable("flag", ColumnType::Boolean).unwrap())
+            .column(ColumnSpec::nullable("weight", ColumnType::Float64).unwrap())
+            .column(ColumnSpec::required("number", ColumnType::Int64).unwrap())
+            .parquet(ParquetSpec {
+                page_rows_max: 2000,
+                row_group_rows_max: 5000,
+                columns: layouts.into(),
+                ..ParquetSpec::default()
+            })
+            .build()
+            .unwrap()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn bytes_do_not_depend_on_how_rows_are_divided(
+            rows in 1..9000_usize,
+            // The length of most texts, how often one is null, and how many are the same.
+            length in prop::sample::select(vec![0, 3, 8, 300, 520, 535, 700]),
+            nulls in prop::sample::select(vec![1, 2, 7, 1000]),
+            distinct in prop::sample::select(vec![1, 2, 50, 1900, 9000]),
+            long in prop::option::of(1..500_usize),
+            ends in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+        ) {
+            let contract = texts_of_all_encodings();
+            let text = |row: usize| (!(row / 3).is_multiple_of(nulls)).then(|| {
+                let length = length + long.filter(|every| row.is_multiple_of(*every)).map_or(0, |_| 40_000);
+                format!("{:0>length$}", row % distinct)
+            });
+            let texts: ArrayRef = Arc::new((0..rows).map(text).collect::<StringArray>());
+            let mut columns = vec![texts; 4];
+            columns.push(Arc::new((0..rows).map(|row| text(row).map(|_| row / 5 % 2 == 0)).collect::<BooleanArray>()));
+            columns.push(Arc::new((0..rows).map(|row| text(row).map(|_| 0.5)).collect::<Float64Array>()));
+            columns.push(Arc::new((0..rows).map(|row| i64::try_from(row / distinct).unwrap()).collect::<Int64Array>()));
+            let all = RecordBatch::try_new(contract.arrow_schema(), columns).unwrap();
+            let encoder = encoder(&contract, Vec::new());
+            let whole = encoder.encode(vec![all.clone()]).unwrap().digest;
+            let mut ends: Vec<usize> = ends.iter().map(|end| end.index(rows)).collect();
+            ends.extend([0, rows]);
+            ends.sort_unstable();
+            let parts = ends.windows(2).map(|ends| all.slice(ends[0], ends[1] - ends[0]));
+            prop_assert_eq!(encoder.encode(parts.collect()).unwrap().digest, whole);
+        }
     }
 
     fn ids_and_names() -> (DatasetSpec, RecordBatch) {
