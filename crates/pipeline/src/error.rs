@@ -43,9 +43,9 @@ pub enum Error {
         /// The reason.
         source: Box<WriteFailure>,
     },
-    /// What the log says of a table's files cannot be read.
-    #[error("the files of `{dataset}` cannot be listed")]
-    Verify {
+    /// What a table is cannot be read.
+    #[error("`{dataset}` cannot be looked at")]
+    Table {
         /// The dataset.
         dataset: DatasetName,
         /// The reason.
@@ -103,7 +103,7 @@ impl Error {
             Self::Lineage { source, .. } => source.code(),
             Self::Write { source, .. } => self.code_of_engine().unwrap_or(source.code()),
             Self::Upkeep { source, .. } => source.code(),
-            Self::Verify { source, .. } => source.code(),
+            Self::Table { source, .. } => source.code(),
             Self::Tables(refused) => refused.first().map_or("policy_refused", |(_, e)| e.code()),
             Self::Constraints(errors) => errors.first().map_or("constraint_unusable", |e| e.code()),
             Self::Encoders(error) => error.code(),
@@ -128,7 +128,7 @@ impl Error {
             },
             Self::Compute { .. } => refusal_of_rows(self.engine()?)?.hint(),
             Self::Upkeep { source, .. } => source.hint(),
-            Self::Verify { source, .. } => source.hint(),
+            Self::Table { source, .. } => source.hint(),
             Self::Tables(refused) => refused.iter().find_map(|(_, error)| error.hint()),
             Self::Constraints(errors) => {
                 errors.iter().find_map(ossature_write_pipeline::Error::hint)

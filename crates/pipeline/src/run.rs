@@ -55,12 +55,20 @@ impl RunRequest {
     /// Looks whether every table of the run, or the one that would be created, may be written as its policy says. Nothing
     /// is written.
     ///
-    /// **Errors**: [`Error::Policy`]; [`Error::Tables`] with everything that is found.
+    /// **Errors**: [`Error::Policy`]; [`Error::Tables`] with everything that is refused, and [`Error::Table`] when it
+    /// cannot be told.
     pub async fn check_tables(&self) -> Result<(), Error> {
         let mut refused = Vec::new();
         for contract in self.graph.written() {
-            if let Err(error) = check_table(&self.write_request(contract)?).await {
-                refused.push((contract.name().clone(), error));
+            match check_table(&self.write_request(contract)?).await {
+                Ok(()) => {}
+                Err(error) if error.is_refusal() => refused.push((contract.name().clone(), error)),
+                Err(error) => {
+                    return Err(Error::Table {
+                        dataset: contract.name().clone(),
+                        source: Box::new(error),
+                    });
+                }
             }
         }
         if refused.is_empty() {

@@ -7,7 +7,7 @@ use ossature_artifacts::{ArtifactTable, RunLedger, RunManifestV1, RunStatusV1};
 use ossature_registry::{Lake, OpenTable, open_table};
 use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, Version};
 use ossature_view_graph::ViewGraph;
-use ossature_write_pipeline::{Damage, FileVerifier, VerifiedFiles};
+use ossature_write_pipeline::{Damage, FileVerifier, VerifiedFiles, redact};
 
 use crate::published::{find, stored_contract};
 use crate::{Error, describe};
@@ -143,12 +143,16 @@ pub async fn verify(request: &VerifyRequest) -> Result<Verification, Error> {
     let VerifyRequest { lake, graph, .. } = request;
     let mut verifier = FileVerifier::new(request.threads);
     let mut verification = Verification::default();
+    let mut absent = Vec::new();
     // The records go first: what they say is what the tables are compared with.
     for table in ArtifactTable::ALL {
         let contract = table.spec()?;
         let dataset = contract.name().clone();
         let open = match open_table(&lake.location(&dataset)?, None).await {
-            Err(ossature_registry::Error::NoTable { .. }) => continue,
+            Err(ossature_registry::Error::NoTable { .. }) => {
+                absent.push(dataset);
+                continue;
+            }
             open => open,
         };
         let version = open.as_ref().ok().map(OpenTable::version);
@@ -160,9 +164,23 @@ pub async fn verify(request: &VerifyRequest) -> Result<Verification, Error> {
     }
     let manifests = match published(lake, &request.runs).await {
         // Damaged records can be read as anything, or not at all; that they are damaged is what is to be told.
-        Err(_) if !verification.findings.is_empty() => return Ok(verification),
+        Err(Error::Records(_)) if verification.has_findings_of(ArtifactTable::RunManifest) => {
+            return Ok(verification);
+        }
         manifests => manifests?,
     };
+    // Every published run has written down what it planned, wrote and read.
+    let of_runs = [
+        ArtifactTable::PlanArtifacts,
+        ArtifactTable::WriteArtifacts,
+        ArtifactTable::ScanArtifacts,
+    ];
+    let is_of_runs = |dataset: &DatasetName| of_runs.iter().any(|it| it.name() == dataset.as_str());
+    for dataset in absent.into_iter().filter(is_of_runs) {
+        let location = lake.location(&dataset)?.to_string();
+        let lost = ossature_registry::Error::NoTable { location };
+        verification.take(&dataset, None, None, Err(lost.into()));
+    }
     for ((dataset, version), content) in versions(&manifests) {
         let looked = async {
             let open = open_table(&lake.location(&dataset)?, Some(version)).await?;
@@ -193,7 +211,7 @@ async fn look(
 ) -> Result<Looked, Error> {
     let files = verifier.verify(contract, open).await;
     Ok(Looked {
-        files: files.map_err(|error| Error::Verify {
+        files: files.map_err(|error| Error::Table {
             dataset: contract.name().clone(),
             source: Box::new(error),
         })?,
@@ -202,6 +220,11 @@ async fn look(
 }
 
 impl Verification {
+    fn has_findings_of(&self, table: ArtifactTable) -> bool {
+        let mut findings = self.findings.iter();
+        findings.any(|finding| finding.dataset.as_str() == table.name())
+    }
+
     /// Takes note of what was found of a version, which was published with that content.
     fn take(
         &mut self,
@@ -213,7 +236,7 @@ impl Verification {
         let differences = match looked {
             Err(error) => vec![Difference::Unreadable {
                 code: error.code(),
-                reason: describe(&error),
+                reason: redact(&describe(&error)),
             }],
             Ok(Looked { files, claimed }) => {
                 let differences = content_differs(wanted, claimed, files.content);

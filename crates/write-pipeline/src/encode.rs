@@ -82,6 +82,8 @@ pub(crate) struct ColumnTask {
     encoders: Vec<ArrowColumnWriter>,
     /// Whether the first leaf has a dictionary.
     has_dictionary: bool,
+    /// Whether every page so far has ended by its rows alone, so that the encoder holds none when the next one begins.
+    is_even: bool,
 }
 
 impl ColumnTask {
@@ -89,7 +91,8 @@ impl ColumnTask {
     ///
     /// **Determinism**: the encoder ends pages and dictionaries only where it is handed values, so it is handed arrays that
     /// depend on the number of rows alone: those of whole pages, and what remains of a row group. See also [`properties`].
-    /// A page that can end neither is handed over as it came, in parts, so that it need not be copied.
+    /// As long as no page can have ended by its bytes, and no dictionary, those of the next page are handed over as they
+    /// came, in parts, so that they need not be copied: then a page ends at its last row, however it is divided.
     pub(crate) fn encode(mut self) -> Result<Vec<ArrowColumnChunk>, Error> {
         let parquet = Error::parquet("a file");
         loop {
@@ -97,7 +100,8 @@ impl ColumnTask {
             if parts.is_empty() {
                 break;
             }
-            let parts = if self.ends_nothing(&parts) {
+            self.is_even = self.is_even && self.fits(&parts);
+            let parts = if parts.len() < 2 || (self.is_even && parts.len() <= PARTS_MAX) {
                 parts
             } else {
                 let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
@@ -115,12 +119,12 @@ impl ColumnTask {
         chunks.collect::<Result<_, _>>().map_err(parquet)
     }
 
-    /// Whether these values of one page fill neither a page nor a dictionary, wherever they are divided.
-    fn ends_nothing(&self, parts: &[ArrayRef]) -> bool {
-        if parts.len() < 2 {
-            return true;
-        }
-        let ([encoder], ..=PARTS_MAX) = (&self.encoders[..], parts.len()) else {
+    /// Whether these values fill neither an empty page nor the dictionary.
+    ///
+    /// What is held differs with the division, since it counts room that is kept. That decides only which of two ways is
+    /// taken that give the same bytes.
+    fn fits(&self, parts: &[ArrayRef]) -> bool {
+        let [encoder] = &self.encoders[..] else {
             return false;
         };
         // The dictionary is a part of what the encoder holds, which its pages count to as well.
@@ -217,6 +221,7 @@ impl FileEncoder {
                     field: Arc::clone(field),
                     encoders: encoders.by_ref().take(leaves).collect(),
                     has_dictionary,
+                    is_even: true,
                     values: ValueSource::new(parts),
                     page_rows,
                 });
@@ -547,10 +552,12 @@ fn enabled(statistics: PageStatistics) -> EnabledStatistics {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use arrow_array::builder::{Int16Builder, ListBuilder, MapBuilder, StringBuilder};
     use arrow_array::{
-        Array, ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray,
-        StructArray,
+        Array, ArrayRef, BinaryArray, BooleanArray, Decimal128Array, Float64Array, Int64Array,
+        StringArray, StructArray,
     };
     use arrow_buffer::{BooleanBuffer, NullBuffer};
     use ossature_delta_policy::{Override, resolve_layout};
@@ -558,7 +565,7 @@ mod tests {
         BloomFilter, ColumnLayout, ColumnName, ColumnSpec, ColumnType, DatasetSpec,
         DatasetSpecBuilder, FieldSpec, ParquetSpec,
     };
-    use parquet::file::metadata::RowGroupMetaData;
+    use parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
     use proptest::prelude::*;
 
     use super::*;
@@ -784,10 +791,13 @@ mod tests {
             nulls in prop::sample::select(vec![1, 2, 7, 1000]),
             distinct in prop::sample::select(vec![1, 2, 50, 1900, 9000]),
             long in prop::option::of(1..500_usize),
+            // From where on texts are short.
+            short_from in prop::option::of(0..9000_usize),
             ends in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
         ) {
             let contract = texts_of_all_encodings();
             let text = |row: usize| (!(row / 3).is_multiple_of(nulls)).then(|| {
+                let length = if short_from.is_some_and(|from| row >= from) { 2 } else { length };
                 let length = length + long.filter(|every| row.is_multiple_of(*every)).map_or(0, |_| 40_000);
                 format!("{:0>length$}", row % distinct)
             });
@@ -805,6 +815,50 @@ mod tests {
             let parts = ends.windows(2).map(|ends| all.slice(ends[0], ends[1] - ends[0]));
             prop_assert_eq!(encoder.encode(parts.collect()).unwrap().digest, whole);
         }
+    }
+
+    /// The rows of the pages of the first column, whatever the batches.
+    #[track_caller]
+    fn check_pages(contract: &DatasetSpec, values: ArrayRef, want: &[usize]) {
+        let rows = values.len();
+        let all = RecordBatch::try_new(contract.arrow_schema(), vec![values]).unwrap();
+        let encoder = encoder(contract, Vec::new());
+        let mut digests = BTreeSet::new();
+        for batch in [1, 100, 8192, 20_000, rows] {
+            let file = encoder.encode(in_batches(&all, batch)).unwrap();
+            let policy = PageIndexPolicy::Required;
+            let footer = ParquetMetaDataReader::new().with_page_index_policy(policy);
+            let footer = footer.parse_and_finish(&file.bytes).unwrap();
+            let pages = footer.offset_index().unwrap()[0][0].page_locations();
+            let begins = pages
+                .iter()
+                .map(|page| usize::try_from(page.first_row_index).unwrap());
+            let begins: Vec<usize> = begins.chain([rows]).collect();
+            let found: Vec<usize> = begins.windows(2).map(|ends| ends[1] - ends[0]).collect();
+            assert_eq!(found, want, "in batches of {batch}");
+            digests.insert(file.digest);
+        }
+        assert_eq!(digests.len(), 1);
+    }
+
+    #[test]
+    fn what_a_page_that_ended_by_its_bytes_leaves_behind_does_not_end_the_next_one_in_the_middle() {
+        let of = |column_type| {
+            DatasetSpec::builder("cpg.things", "")
+                .column(ColumnSpec::required("value", column_type).unwrap())
+                .build()
+                .unwrap()
+        };
+        let bytes = (0..40_000).map(|row| vec![0; if row < 20_000 { 100 } else { 10 }]);
+        let bytes = Arc::new(BinaryArray::from_iter_values(bytes));
+        check_pages(&of(ColumnType::Binary), bytes, &[10_083, 29_917]);
+        // Where the dictionary is full, texts are stored plainly from there on.
+        let texts = (0..40_000).map(|row| match row {
+            ..11_156 => format!("{row:0>90}"),
+            _ => "x".to_owned(),
+        });
+        let texts = Arc::new(StringArray::from_iter_values(texts));
+        check_pages(&of(ColumnType::Utf8), texts, &[11_156, 28_844]);
     }
 
     fn ids_and_names() -> (DatasetSpec, RecordBatch) {

@@ -401,6 +401,19 @@ impl Error {
         }
     }
 
+    /// Whether it is the policy, or the contract, that the table cannot be written with; nothing else went wrong.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Policy(_)
+                | Self::ProtocolRefused { .. }
+                | Self::ContractChanged { .. }
+                | Self::AppendOnly { .. }
+                | Self::MappedColumns { .. }
+                | Self::ConstraintUnusable { .. }
+        )
+    }
+
     /// Whether the same work, begun anew, may succeed.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Conflict { .. })

@@ -153,6 +153,9 @@ fn work_on_part<T, R, F: FnOnce(Vec<T>) -> R>(
 impl<T, R, F: FnOnce(Vec<T>) -> R> Work<T, R, F> {
     /// Makes one of the results of all parts.
     fn end(self, permit: FilePermit) {
+        if self.done.is_closed() {
+            return;
+        }
         let results = self.results.into_iter().flatten().collect();
         let finish = self.finish;
         let finished = catch_unwind(AssertUnwindSafe(|| finish(results)));

@@ -18,6 +18,7 @@ use crate::mapping::retype;
 use crate::name::{FileNames, FilePlace};
 use crate::pool::{EncodePool, FilePermit};
 use crate::statistics::StatisticsColumns;
+use crate::verify::WINDOW_BYTES;
 
 /// Encodes the chunks of one write and stores the files.
 #[derive(Debug)]
@@ -52,6 +53,17 @@ pub(crate) struct StoredFile {
     pub(crate) statistics: String,
     /// The table had it, and the store no longer held it as it was written.
     pub(crate) is_restored: bool,
+}
+
+/// What the store holds under the name of a file, compared with the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// A file that the table does not have, or none: nobody looked.
+    Nothing,
+    Same,
+    Damaged,
+    /// The store does not say. To store the file again does no harm.
+    Unknown,
 }
 
 impl FileWriter {
@@ -89,8 +101,12 @@ impl FileWriter {
         let (statistics, file) = pool.run(&permit, columns, assemble).await??;
         let path = self.names.lock().await.next(&place, file.digest);
         let is_live = self.live.contains(path.as_ref());
-        // What the table already has under the name of this content is not written again, unless it is lost or damaged.
-        let is_stored = is_live && self.holds(&path, &file.bytes).await;
+        // What the table already has under the name of this content is not written again, unless it is damaged.
+        let held = if is_live {
+            self.compare(&path, &file.bytes).await
+        } else {
+            Held::Nothing
+        };
         let stored = StoredFile {
             number,
             place,
@@ -101,13 +117,13 @@ impl FileWriter {
             first,
             last,
             statistics,
-            is_restored: is_live && !is_stored,
+            is_restored: is_live && held == Held::Damaged,
         };
         if !is_live {
             // From here on the file may be in the store, whatever becomes of this task.
             self.begun.lock().await.insert(path.clone());
         }
-        if !is_stored {
+        if held != Held::Same {
             self.put(&path, file.bytes).await?;
         }
         drop(permit);
@@ -128,13 +144,22 @@ impl FileWriter {
         })
     }
 
-    /// Whether the store holds these bytes under this name. Where it cannot be told, storing them again does no harm.
-    async fn holds(&self, path: &Path, bytes: &Bytes) -> bool {
-        let Ok(found) = self.store.get(path).await else {
-            return false;
-        };
-        found.meta.size == bytes.len() as u64
-            && found.bytes().await.is_ok_and(|found| found == *bytes)
+    /// Compares what the store holds under a name with what is to be there, a part at a time.
+    async fn compare(&self, path: &Path, wanted: &Bytes) -> Held {
+        match self.store.head(path).await {
+            Ok(found) if found.size == wanted.len() as u64 => {}
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => return Held::Damaged,
+            Err(_) => return Held::Unknown,
+        }
+        for from in (0..wanted.len()).step_by(WINDOW_BYTES) {
+            let to = wanted.len().min(from + WINDOW_BYTES);
+            match self.store.get_range(path, from as u64..to as u64).await {
+                Ok(found) if found == wanted[from..to] => {}
+                Ok(_) => return Held::Damaged,
+                Err(_) => return Held::Unknown,
+            }
+        }
+        Held::Same
     }
 
     /// Stores a file, whole or not at all. One that an earlier attempt left behind is replaced by the same bytes.

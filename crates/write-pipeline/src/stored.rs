@@ -178,12 +178,11 @@ fn partition_of(contract: &DatasetSpec, view: &LogicalFileView) -> PartitionValu
         .collect()
 }
 
-/// What our writer said of a file: the digest of its bytes.
+/// What our writer, of whatever version, said of a file: the digest of its bytes.
 pub(crate) fn written_digest(view: &LogicalFileView) -> Option<Fingerprint> {
     let tags = add_action(view).tags?;
     let tag = |name: &str| tags.get(name).and_then(Option::as_deref);
-    Fingerprint::from_hex(tag(tag::CONTENT_HASH)?)
-        .filter(|_| tag(tag::WRITER) == Some(WRITER_VERSION.to_string().as_str()))
+    tag(tag::WRITER).and_then(|_| Fingerprint::from_hex(tag(tag::CONTENT_HASH)?))
 }
 
 fn add_action(view: &LogicalFileView) -> Add {

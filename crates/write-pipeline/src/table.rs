@@ -116,7 +116,8 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
 /// Looks whether the table of a dataset, or the one that would be created, may be written as the request says. Nothing is
 /// written, and no row is looked at.
 ///
-/// **Errors**: those of [`TableWriter::open`](crate::TableWriter::open) that do not depend on rows.
+/// **Errors**: those of [`TableWriter::open`](crate::TableWriter::open) that follow from contract, policy and table; whether
+/// the mode of the write fits is not looked at.
 pub async fn check_table(request: &WriteRequest) -> Result<(), Error> {
     check_request(request)?;
     match open_newest(&request.location).await {

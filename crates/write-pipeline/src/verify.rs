@@ -16,7 +16,7 @@ use crate::stored::written_digest;
 use crate::{Error, redact};
 
 /// Bytes of a file that are read at a time.
-const WINDOW_BYTES: usize = 8 << 20;
+pub(crate) const WINDOW_BYTES: usize = 8 << 20;
 
 /// What is wrong with a file that the log of a table names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +69,7 @@ pub struct VerifiedFiles {
     pub files: usize,
     /// Their bytes, as the log has them.
     pub bytes: u64,
-    /// Files whose digest the log does not have, because our writer did not write them. Of them the length is compared.
+    /// Files whose digest the log does not have, because somebody else wrote them. Of them the length is compared.
     pub without_digest: usize,
     /// The digest of the version's files as the log has them, to be compared with what its commit and a manifest say;
     /// none where the log does not tell it of every file.

@@ -145,6 +145,21 @@ fn damaged_records_are_found_though_they_cannot_be_read() -> Result<(), Failure>
 }
 
 #[test]
+fn records_that_every_run_writes_are_missed() -> Result<(), Failure> {
+    let (lake, _) = built()?;
+    let answer = ossature(lake.arguments(&["verify", "no-such-run"]))?;
+    assert_eq!(answer.code, Some(2), "{}", answer.stderr);
+    fs::remove_dir_all(lake.path().join("_ossature/write_artifacts"))?;
+    let lost = ("no_table".to_owned(), "runs.write_artifacts".to_owned());
+    assert_eq!(verify(&lake, &[])?, (vec![lost], Some(4)));
+    flip_a_bit(&file_of(&lake, "_ossature/plan_artifacts")?)?;
+    // It is the caller who is wrong, whatever else there is.
+    let answer = ossature(lake.arguments(&["verify", "no-such-run"]))?;
+    assert_eq!(answer.code, Some(2), "{}", answer.stderr);
+    Ok(())
+}
+
+#[test]
 fn runs_are_named() -> Result<(), Failure> {
     let (lake, tree) = built()?;
     let first = lake.runs()?[0]["run_id"]
