@@ -31,7 +31,7 @@ Everything that is wrong with it is told at once, each with its line.";
 /// What `verify` does, and what helps.
 const DAMAGE: &str = "\
 Nothing is written. Files are compared by length and digest, versions by content hash. The exit code is 4 when \
-something differs. A build of the same sources writes files again that are lost or damaged.";
+something differs. A build of the same sources restores damaged files.";
 
 /// What `maintain` promises.
 const UPKEEP: &str = "\

@@ -131,7 +131,7 @@ impl Error {
                 .or_else(|| Some("`ossature policy` lists all of them".to_owned())),
             Self::Upkeep(errors) => errors.iter().find_map(ossature_pipeline::Error::hint),
             Self::Differs { .. } => Some(
-                "build the same sources again: files of tables that are lost or damaged are written anew"
+                "build the same sources again: that restores the damaged files of the newest run's tables"
                     .to_owned(),
             ),
             Self::NoOutputFile => Some("name the file with `--output FILE`".to_owned()),

@@ -72,7 +72,7 @@ impl LakeLock {
         for run_id in abort_abandoned(lake, now_unix_ms()).await? {
             tracing::warn!(
                 run_id,
-                "the run had ended without a word, and is recorded as aborted"
+                "the process of the run is gone; the run is recorded as aborted"
             );
         }
         Ok(())

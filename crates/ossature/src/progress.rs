@@ -59,7 +59,7 @@ impl Progress {
                 if *files_restored > 0 {
                     self.bar.suspend(|| {
                         warn(&format!(
-                            "{files_restored} files of {dataset} were lost or damaged, and were written again"
+                            "damaged files of {dataset} restored: {files_restored}"
                         ));
                     });
                 }

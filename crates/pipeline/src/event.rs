@@ -29,7 +29,7 @@ pub enum Event {
         rows: u64,
         /// Bytes of the version's files.
         bytes: u64,
-        /// Files of the version that were lost or damaged, and were stored again.
+        /// Damaged files of the version that were restored.
         files_restored: usize,
     },
 }

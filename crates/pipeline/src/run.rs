@@ -343,12 +343,11 @@ impl Run {
     }
 }
 
-/// Writes down that the runs which the ledger calls running have ended without a word: their processes are gone. Gives back
-/// which ones they are.
+/// Records the runs that the ledger calls running as aborted: their processes are gone. Gives back which ones they are.
 ///
 /// Whoever calls it has made sure that nobody else builds into the lake.
 ///
-/// **Errors**: [`Error::Records`].
+/// **Errors**: [`Error::Records`]; runs that were recorded before it stay so.
 pub async fn abort_abandoned(lake: &Lake, at_unix_ms: i64) -> Result<Vec<String>, Error> {
     let ledger = RunLedger::of(lake);
     let mut aborted = Vec::new();

@@ -41,7 +41,7 @@ pub enum Damage {
         /// The digest of what is there.
         found: Fingerprint,
     },
-    /// The store does not give it away.
+    /// The store fails to read it.
     #[error("it cannot be read: {reason}")]
     Unreadable {
         /// Why, in the store's words.

@@ -75,8 +75,7 @@ pub struct WriteOutcome {
     pub files_added: usize,
     /// Files that this commit removed.
     pub files_removed: usize,
-    /// Files of the version that were there already, and that the store had lost or no longer held as they were written.
-    /// They were stored again, under their names.
+    /// Files of the version that were there already and damaged, and that were restored under their names.
     pub files_restored: usize,
     /// Digest of those files, in the order of their rows: equal for equal rows under an equal policy.
     pub content: Fingerprint,

@@ -22,7 +22,7 @@ pub enum RunStatusV1 {
     Completed,
     /// It ended without publishing anything.
     Failed,
-    /// Its process ended without a word, and published nothing; whoever came next found that out.
+    /// Its process ended before it could record how, and published nothing; whoever came next found that out.
     Aborted,
 }
 

@@ -32,7 +32,7 @@ pub struct WriteArtifactV1 {
     pub files_added: u64,
     /// Files that the commit removed.
     pub files_removed: u64,
-    /// Files of the version that the store had lost or no longer held as they were written, and that were stored again.
+    /// Damaged files of the version that were restored.
     #[serde(default)]
     pub files_restored: u64,
     /// A digest of the files that hold the written rows.

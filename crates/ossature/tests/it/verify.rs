@@ -1,4 +1,4 @@
-//! `verify`: damage of every kind is found, and the next build mends what it can.
+//! `verify`: damage of every kind is found, and the next build restores what it can.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ fn a_lake_that_nobody_touched_is_as_it_was_written() -> Result<(), Failure> {
 }
 
 #[test]
-fn damage_is_found_and_a_build_of_the_same_sources_mends_it() -> Result<(), Failure> {
+fn damage_is_found_and_a_build_of_the_same_sources_restores_it() -> Result<(), Failure> {
     let (lake, tree) = built()?;
     let before = lake.data_files()?;
     flip_a_bit(&file_of(&lake, "cpg/cpg_nodes")?)?;
@@ -94,7 +94,7 @@ fn damage_is_found_and_a_build_of_the_same_sources_mends_it() -> Result<(), Fail
     let answer = ossature(lake.build_arguments(tree.root(), 2))?;
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
     for table in ["cpg.cpg_edges", "cpg.cpg_nodes", "extract.nodes"] {
-        let words = format!("1 files of {table} were lost or damaged");
+        let words = format!("damaged files of {table} restored: 1\n");
         assert!(answer.stderr.contains(&words), "{}", answer.stderr);
     }
     assert_eq!(answer.stderr.lines().count(), 3, "{}", answer.stderr);
