@@ -10,7 +10,7 @@ use ossature_delta_policy::{
 };
 use ossature_registry::{open_dataset, open_table};
 use ossature_schema_spec::Version;
-use ossature_tests::{Failure, TemporaryLake, files_below, request, rows, things, write};
+use ossature_tests::{Failure, TemporaryLake, code_of, files_below, request, rows, things, write};
 use ossature_write_pipeline::{
     EncodePool, MaintenanceFact, MaintenanceRequest, Upkeep, WriteMode, maintain,
 };
@@ -99,6 +99,33 @@ async fn small_files_are_put_together_and_claims_stand() -> Result<(), Failure> 
     assert!(!of(&again, Upkeep::Compaction)?.is_done);
     let off = TablePolicy::default().compaction(Compaction::Off);
     assert!(!of(&kept_up(&lake, &off, &[], false).await?, Upkeep::Compaction)?.is_done);
+    Ok(())
+}
+
+/// What is put together has a digest of its own, under which nobody could tell any more.
+#[tokio::test]
+async fn damaged_files_are_not_put_together() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    for at in 0..6 {
+        let append = request(&lake.lake, &contract, 100, WriteMode::Append)?;
+        write(append, 1, [rows(at * 10..at * 10 + 10)?]).await?;
+    }
+    let folder = lake.location("cpg.things")?.to_string();
+    let files = files_below(Path::new(&folder), Path::new(&folder))?;
+    let mut files = files.into_iter();
+    let damaged = files.find(|(path, _)| path.contains("-4.parquet"));
+    let (path, mut bytes) = damaged.ok_or("the fourth append has a file")?;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(Path::new(&folder).join(&path), bytes)?;
+    let policy = TablePolicy::default().compaction(Compaction::Auto { small_files_max: 3 });
+    let Err(failure) = kept_up(&lake, &policy, &[], false).await else {
+        return Err("damaged rows were put together with others".into());
+    };
+    assert_eq!(code_of(&failure), Some("file_damaged"), "{failure}");
+    let location = lake.location("cpg.things")?;
+    assert_eq!(open_table(&location, None).await?.version().number(), 6);
     Ok(())
 }
 

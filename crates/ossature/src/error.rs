@@ -44,7 +44,7 @@ pub(crate) enum Error {
     },
     #[error("{} of the lake's tables could not be kept up:{}", .0.len(), list(.0))]
     Upkeep(Vec<ossature_pipeline::Error>),
-    #[error("{findings} things in the lake are not as they were recorded")]
+    #[error("things in the lake that are not as they were recorded: {findings}")]
     Differs { findings: usize },
     #[error("standard output cannot be written")]
     Output { source: io::Error },
@@ -155,6 +155,8 @@ impl Error {
             | "contract_changed"
             | "append_only"
             | "constraint_unusable"
+            | "constraint_violated"
+            | "stored_rows_violate"
             | "mapped_columns" => 3,
             "symbol_collision" => 1,
             "lake_differs" => 4,

@@ -82,13 +82,10 @@ fn human(facts: &[MaintenanceFactV1], is_dry_run: bool) -> String {
     let tables: BTreeSet<&str> = facts.iter().map(|fact| fact.dataset.as_str()).collect();
     let (due, tables) = (done.clone().count(), tables.len());
     let told = if is_dry_run { "would be done" } else { "done" };
-    let counted = format!(
-        "{tables} tables looked at: {due} of {} things {told}",
-        facts.len()
-    );
     if due == 0 {
-        return counted;
+        return format!("{tables} tables looked at: nothing to do");
     }
+    let counted = format!("{tables} tables looked at; {told}: {due}");
     let headings = ["table", told, "why", "added", "removed", "deleted"];
     format!("{}\n{counted}", table(headings, rows, 3))
 }

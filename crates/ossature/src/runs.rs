@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use indicatif::{HumanBytes, HumanCount};
 use ossature_artifacts::{
-    OutputV1, PinV1, PlanArtifactV1, RunLedger, RunManifestV1, ScanArtifactV1, StoredArtifacts,
-    WriteArtifactV1, WriteFailureV1,
+    OutputV1, PinV1, PlanArtifactV1, RunLedger, RunManifestV1, RunStatusV1, ScanArtifactV1,
+    StoredArtifacts, WriteArtifactV1, WriteFailureV1,
 };
 use ossature_registry::Lake;
 use serde::Serialize;
@@ -107,7 +107,9 @@ fn open_lake(location: &str) -> Result<Lake, Error> {
 }
 
 fn seconds(manifest: &RunManifestV1) -> String {
-    match manifest.ended_at_unix_ms {
+    // When an aborted run ended, nobody knows.
+    let ended = manifest.ended_at_unix_ms;
+    match ended.filter(|_| manifest.status != RunStatusV1::Aborted) {
         None => String::new(),
         Some(ended) => {
             let ms = (ended - manifest.started_at_unix_ms).max(0);

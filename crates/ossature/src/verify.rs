@@ -135,7 +135,7 @@ fn human(verification: &Verification) -> String {
 }
 
 fn row(finding: &Finding) -> Vec<String> {
-    let version = finding.version.map(|version| format!("v{version}"));
+    let version = finding.version.map(|version| version.to_string());
     vec![
         finding.dataset.to_string(),
         version.unwrap_or_default(),

@@ -168,7 +168,9 @@ impl Error {
 
 /// Every reason once, with the tables that it holds for.
 fn tables(refused: &[(DatasetName, ossature_write_pipeline::Error)]) -> String {
-    let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+    // A reason that names its table is the same as that of another one.
+    let key = |dataset: &DatasetName, reason: &str| reason.replace(dataset.as_str(), "");
+    let mut reasons: Vec<(String, String, Vec<&str>)> = Vec::new();
     let all = refused.iter().flat_map(|(dataset, error)| {
         let each = match error {
             ossature_write_pipeline::Error::Policy(errors) => {
@@ -179,14 +181,15 @@ fn tables(refused: &[(DatasetName, ossature_write_pipeline::Error)]) -> String {
         each.into_iter().map(move |reason| (dataset, reason))
     });
     for (dataset, reason) in all {
-        match reasons.iter_mut().find(|(told, _)| *told == reason) {
-            Some((_, datasets)) => datasets.push(dataset.as_str()),
-            None => reasons.push((reason, vec![dataset.as_str()])),
+        let same = key(dataset, &reason);
+        match reasons.iter_mut().find(|(told, ..)| *told == same) {
+            Some((.., datasets)) => datasets.push(dataset.as_str()),
+            None => reasons.push((same, reason, vec![dataset.as_str()])),
         }
     }
     let lines = reasons
         .into_iter()
-        .map(|(reason, datasets)| match &datasets[..] {
+        .map(|(_, reason, datasets)| match &datasets[..] {
             [one] => format!("\n  {one}: {reason}"),
             [first, others @ ..] => format!("\n  {first} and {} others: {reason}", others.len()),
             [] => String::new(),

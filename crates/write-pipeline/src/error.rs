@@ -9,7 +9,7 @@ use datafusion::error::DataFusionError;
 use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::transaction::TransactionError;
 use ossature_delta_policy::{Errors, ProtocolProblem};
-use ossature_schema_spec::{Change, ColumnName, DatasetName, Version};
+use ossature_schema_spec::{Change, ColumnName, DatasetName, Fingerprint, Version};
 use parquet::errors::ParquetError;
 use rayon::ThreadPoolBuildError;
 use tokio::task::JoinError;
@@ -291,6 +291,20 @@ pub enum Error {
         /// The failure.
         source: Box<ParquetError>,
     },
+    /// A stored file is not what was written, so its rows are not taken on.
+    #[error(
+        "`{file}` of `{dataset}` is damaged: its digest is {found}, and that of what was written {wanted}"
+    )]
+    Damaged {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The file, below the table's folder.
+        file: String,
+        /// The digest of what was written.
+        wanted: Fingerprint,
+        /// The digest of what is there.
+        found: Fingerprint,
+    },
     /// A file could not be stored.
     #[error("while storing {file}")]
     Store {
@@ -349,6 +363,7 @@ impl Error {
             Self::Engine(_) => "engine_failure",
             Self::Arrow(_) => "arrow_failure",
             Self::Parquet { .. } => "parquet_failure",
+            Self::Damaged { .. } => "file_damaged",
             Self::Store { .. } => "store_failure",
             Self::Threads { .. } => "threads",
             Self::Cancelled => "cancelled",
@@ -371,6 +386,10 @@ impl Error {
             Self::ConstraintViolated { .. } => {
                 Some("mend the rows, or drop the constraint".to_owned())
             }
+            Self::Damaged { .. } => Some(
+                "write all rows of the table again, which restores the file, or take it from a copy"
+                    .to_owned(),
+            ),
             Self::StoredRowsViolate { .. } => {
                 Some("overwrite the table, or drop the constraint".to_owned())
             }

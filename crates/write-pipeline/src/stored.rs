@@ -289,6 +289,16 @@ impl StoredRows {
             file: file.path.clone(),
             source: Box::new(source),
         })?;
+        // What is read here is written again under another digest, so nobody could tell later.
+        let found = Fingerprint::from_bytes(*blake3::hash(&bytes).as_bytes());
+        if found != file.content {
+            return Err(Error::Damaged {
+                dataset: self.contract.name().clone(),
+                file: file.path.clone(),
+                wanted: file.content,
+                found,
+            });
+        }
         let failed = Error::parquet(&file.path);
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)

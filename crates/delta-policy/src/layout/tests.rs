@@ -342,9 +342,9 @@ fn numbers_tell_who_decided_them() {
     expect!["location: snappy dataset, 30 location, 20 location"]
         .assert_eq(&sources(&Override::Inherit, &location));
     let silent = set(ParquetOverrides::default());
-    expect!["dataset: snappy dataset, 131072 default, 20000 default"]
+    expect!["dataset: snappy dataset, 262144 default, 20000 default"]
         .assert_eq(&sources(&silent, &Override::Inherit));
-    expect!["request: zstd(1) request, 131072 request, 20000 request"]
+    expect!["request: zstd(1) request, 262144 request, 20000 request"]
         .assert_eq(&sources(&Override::Clear, &location));
     let undeclared = builder().build().unwrap();
     let layout = resolve_layout(&undeclared, &[], &silent, &silent).unwrap();

@@ -303,7 +303,7 @@ fn a_resolved_policy_tells_every_value_with_its_source() {
         dataset: "cpg.sample"
         deleted_file_retention_days: {"source":"default","value":36500}
         features: {"source":"default","value":[]}
-        layout: {"source":"default","value":{"codec":"zstd(1)","codec_source":"default","leaves":[{"bloom_filter_source":"default","encoding":"DELTA_BINARY_PACKED","encoding_reason":"small_steps","path":["node_id"],"statistics":"page","statistics_reason":"leading_sort_key"}],"page_rows_max":20000,"page_rows_max_source":"default","row_group_rows_max":131072,"row_group_rows_max_source":"default"}}
+        layout: {"source":"default","value":{"codec":"zstd(1)","codec_source":"default","leaves":[{"bloom_filter_source":"default","encoding":"DELTA_BINARY_PACKED","encoding_reason":"small_steps","path":["node_id"],"statistics":"page","statistics_reason":"leading_sort_key"}],"page_rows_max":20000,"page_rows_max_source":"default","row_group_rows_max":262144,"row_group_rows_max_source":"default"}}
         log_retention_days: {"source":"default","value":36500}
         persist_constraints: {"source":"default","value":false}
         properties: {"source":"default","value":{}}
