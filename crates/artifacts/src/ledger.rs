@@ -20,8 +20,8 @@ pub struct RunRecord {
 
 /// The history of a lake's runs, in the table `runs.run_manifest`.
 ///
-/// A run has two rows: one when it begins, one when it completes, fails or is found to have been aborted. The row of a completed run is the
-/// publication: until it is there, readers see the run before, whole.
+/// A run has two rows: one when it begins, one when it completes, fails or is found to have been aborted. The row of a
+/// completed run is the publication: until it is there, readers see the run before, whole.
 #[derive(Debug, Clone)]
 pub struct RunLedger {
     lake: Lake,

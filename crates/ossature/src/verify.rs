@@ -120,6 +120,9 @@ fn human(verification: &Verification) -> String {
         let plural = if number == 1 { "" } else { "s" };
         format!("{} {what}{plural}", HumanCount(number as u64))
     };
+    if runs.is_empty() {
+        lines.push("no table was compared: the records of the runs are damaged".to_owned());
+    }
     lines.push(format!(
         "verified {} of {}: {} with {}; {}",
         count(tables.len(), "version"),

@@ -65,7 +65,7 @@ pub enum Difference {
         reason: String,
     },
     /// The log says something else of a version's content than the run that published it.
-    #[error("{wanted} is its content, and {}", told(*.found))]
+    #[error("content hash {wanted} was recorded, and {}", told(*.found))]
     Content {
         /// What the run recorded.
         wanted: Fingerprint,

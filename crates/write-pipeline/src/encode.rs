@@ -35,7 +35,8 @@ const BOUND_BYTES_MAX: usize = 64;
 /// library.
 const PAGE_BYTES_MAX: usize = 1 << 20;
 
-/// The parts of a page that are handed over one by one; more of them are put together, which is cheaper then.
+/// The parts of a page that are handed over one by one; more of them are put together, so that tiny batches do not cost a
+/// call each.
 const PARTS_MAX: usize = 16;
 
 /// What an encoding can take for a value besides its bytes: two lengths, each in blocks that begin with a few bytes.

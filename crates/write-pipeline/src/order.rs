@@ -37,8 +37,6 @@ pub(crate) struct OrderCheck {
     proof: KeyProof,
     last: Option<LastRow>,
     rows: u64,
-    /// Room for [`Neighbours`].
-    equal: Vec<usize>,
 }
 
 /// How two neighbours are known to have one key.
@@ -95,7 +93,6 @@ impl OrderCheck {
             proof,
             last: None,
             rows: 0,
-            equal: Vec::new(),
         })
     }
 
@@ -151,27 +148,25 @@ impl OrderCheck {
     }
 
     /// Compares every other row with the one before, and refuses the first that does not follow it.
-    fn check_others(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+    fn check_others(&self, batch: &RecordBatch) -> Result<(), Error> {
         let key_columns = match self.proof {
             KeyProof::None => None,
             KeyProof::WholeOrder => Some(self.columns.len()),
             KeyProof::LeadingColumns(columns, _) => Some(columns),
         };
-        let mut neighbours = Neighbours::new(batch.num_rows(), std::mem::take(&mut self.equal));
+        let mut neighbours = Neighbours::new(batch.num_rows());
         let mut duplicate = None;
         for compared in 0..=self.columns.len() {
             if key_columns == Some(compared) {
-                duplicate = neighbours.first_equal();
+                duplicate = neighbours.equal.first();
             }
             if let Some(column) = self.columns.get(compared)
-                && neighbours.first_equal().is_some()
+                && neighbours.equal.first().is_some()
             {
                 column.compare(batch, &mut neighbours)?;
             }
         }
-        let Neighbours { equal, falling, .. } = neighbours;
-        self.equal = equal;
-        match (falling, duplicate) {
+        match (neighbours.falling, duplicate) {
             (Some(falling), None) => Err(self.out_of_order(falling)),
             (Some(falling), Some(duplicate)) if falling <= duplicate => {
                 Err(self.out_of_order(falling))
@@ -206,103 +201,61 @@ fn has(order: &[&SortKey], column: &ColumnName) -> bool {
 
 /// The rows of a batch that agree with the one before in all columns that were compared.
 struct Neighbours {
-    rows: usize,
-    /// Which ones they are, in their order, in the first `count` places; until a column was compared, all but the first.
-    equal: Vec<usize>,
-    count: Option<usize>,
+    equal: EqualRows,
     /// The first row that comes before its predecessor.
     falling: Option<usize>,
 }
 
+/// Rows that are equal to the one before.
+enum EqualRows {
+    /// All but the first one of so many.
+    All(usize),
+    /// These, in their order.
+    Some(Vec<usize>),
+}
+
+impl EqualRows {
+    fn first(&self) -> Option<usize> {
+        match self {
+            Self::All(rows) => (*rows > 1).then_some(1),
+            Self::Some(rows) => rows.first().copied(),
+        }
+    }
+}
+
 impl Neighbours {
-    fn new(rows: usize, room: Vec<usize>) -> Self {
+    fn new(rows: usize) -> Self {
         Self {
-            rows,
-            equal: room,
-            count: None,
+            equal: EqualRows::All(rows),
             falling: None,
         }
     }
 
-    fn first_equal(&self) -> Option<usize> {
-        match self.count {
-            None => (self.rows > 1).then_some(1),
-            Some(count) => self.equal.get(..count)?.first().copied(),
-        }
-    }
-
     /// Compares them in one more column.
-    ///
-    /// Whether the next row is equal is as hard to foresee as the rows are, so every row is put down, and the place is
-    /// given to the next one if it was not.
     fn compare(&mut self, compare: impl Fn(usize, usize) -> Ordering) {
-        let (count, falling) = match self.count {
-            None => {
-                if self.equal.len() < self.rows {
-                    self.equal.resize(self.rows, 0);
-                }
-                let others = self.rows.saturating_sub(1);
-                retain_equal::<true>(&mut self.equal, others, compare)
+        let falling = &mut self.falling;
+        let mut is_equal = |at: usize| match compare(at - 1, at) {
+            Ordering::Less => false,
+            Ordering::Equal => true,
+            Ordering::Greater => {
+                *falling = Some(falling.map_or(at, |first| first.min(at)));
+                false
             }
-            Some(count) => retain_equal::<false>(&mut self.equal, count, compare),
         };
-        self.count = Some(count);
-        self.falling = match (self.falling, falling) {
-            (Some(before), Some(now)) => Some(before.min(now)),
-            (before, now) => before.or(now),
-        };
-    }
-
-    /// Compares all of them, as long as no column was compared and none comes before its predecessor.
-    fn compare_all<T: ArrowNativeTypeOp>(&mut self, values: &[T], descending: bool) -> bool {
-        if self.count.is_some() {
-            return false;
+        match &mut self.equal {
+            EqualRows::All(rows) => {
+                let mut equal = Vec::with_capacity(*rows);
+                equal.extend((1..*rows).filter(|at| is_equal(*at)));
+                self.equal = EqualRows::Some(equal);
+            }
+            EqualRows::Some(rows) => rows.retain(|at| is_equal(*at)),
         }
-        if self.equal.len() < self.rows {
-            self.equal.resize(self.rows, 0);
-        }
-        let (mut count, mut falls) = (0, false);
-        for (before, pair) in values.windows(2).enumerate() {
-            let (a, b) = if descending {
-                (pair[1], pair[0])
-            } else {
-                (pair[0], pair[1])
-            };
-            falls |= a.is_gt(b);
-            self.equal[count] = before + 1;
-            count += usize::from(a.is_eq(b));
-        }
-        if !falls {
-            self.count = Some(count);
-        }
-        !falls
     }
 
     /// Whether rows remain to be compared in a column whose values are all alike: then they stay as they are.
     fn is_settled_by(&self, is_constant: impl FnOnce() -> bool) -> bool {
-        self.count.is_none() && is_constant()
+        matches!(self.equal, EqualRows::All(_)) && is_constant()
     }
-}
-
-/// Leaves the rows that are equal to the one before, of all rows or of the first so many that are named; gives back how
-/// many these are, and the first row that comes before its predecessor.
-#[inline]
-fn retain_equal<const ALL: bool>(
-    rows: &mut [usize],
-    named: usize,
-    compare: impl Fn(usize, usize) -> Ordering,
-) -> (usize, Option<usize>) {
-    let (mut count, mut falling) = (0, None);
-    for place in 0..named.min(rows.len()) {
-        let at = if ALL { place + 1 } else { rows[place] };
-        let order = compare(at - 1, at);
-        rows[count] = at;
-        count += usize::from(order == Ordering::Equal);
-        if order == Ordering::Greater && falling.is_none() {
-            falling = Some(at);
-        }
-    }
-    (count, falling)
 }
 
 /// Whether all values are one and the same, told by looking at their bytes as a whole: all are of one length, and the
@@ -312,80 +265,28 @@ fn is_constant<T: ByteArrayType>(column: &GenericByteArray<T>) -> bool {
     let (Some(first), Some(second)) = (offsets.first(), offsets.get(1)) else {
         return true;
     };
-    let each = *second - *first;
-    let (first, length) = (first.as_usize(), each.as_usize());
+    let length = second.as_usize() - first.as_usize();
     let last = offsets[offsets.len() - 1].as_usize();
-    if last - first != length * column.len() {
+    if last - first.as_usize() != length * column.len() {
         return false;
     }
-    let bytes = &column.value_data()[first..last];
-    let (begins, ends) = (&offsets[..offsets.len() - 1], &offsets[1..]);
-    // Without a way out, so that several are compared at once.
-    let other_lengths = begins
-        .iter()
-        .zip(ends)
-        .map(|(begin, end)| u32::from(*end - *begin != each));
-    bytes[length..] == bytes[..bytes.len() - length] && other_lengths.sum::<u32>() == 0
+    let bytes = &column.value_data()[first.as_usize()..last];
+    bytes[length..] == bytes[..bytes.len() - length]
+        && offsets
+            .windows(2)
+            .all(|pair| pair[1].as_usize() - pair[0].as_usize() == length)
 }
 
-/// Values that lie one behind the other.
-struct Texts<'a, O> {
-    offsets: &'a [O],
-    bytes: &'a [u8],
-}
-
-/// Bytes that are looked at as one number.
-const HEAD_BYTES: usize = 8;
-
-/// The bits of a number that so many bytes take.
-const HEADS: [u64; HEAD_BYTES + 1] = {
-    let mut heads = [0; HEAD_BYTES + 1];
-    let mut bytes = 1;
-    while bytes <= HEAD_BYTES {
-        heads[bytes] = heads[bytes - 1] >> 8 | 0xff << 56;
-        bytes += 1;
-    }
-    heads
-};
-
-impl<O: ArrowNativeType> Texts<'_, O> {
-    /// Compares two values. Most differ in their first bytes or are short, so those are compared as numbers, without a loop
-    /// or a call for each.
-    #[inline]
-    fn compare(&self, a: usize, b: usize) -> Ordering {
-        let (a, b) = (self.value(a), self.value(b));
-        let heads = self.head(a).cmp(&self.head(b));
-        heads.then_with(|| match a.1.min(b.1) {
-            // What follows a shorter value in the longer one are zeros, as far as heads go.
-            0..=HEAD_BYTES => a.1.cmp(&b.1),
-            _ => self.tail(a).cmp(self.tail(b)),
-        })
-    }
-
-    /// Where a value begins, and how long it is.
-    #[inline]
-    fn value(&self, at: usize) -> (usize, usize) {
-        let begin = self.offsets[at].as_usize();
-        (begin, self.offsets[at + 1].as_usize() - begin)
-    }
-
-    /// The first bytes of a value as a number, with zeros behind a short one.
-    #[inline]
-    fn head(&self, (begin, length): (usize, usize)) -> u64 {
-        let bytes = &self.bytes[begin..];
-        match bytes.first_chunk::<HEAD_BYTES>() {
-            Some(head) => u64::from_be_bytes(*head) & HEADS[length.min(HEAD_BYTES)],
-            // At the end of all values.
-            None => bytes[..length]
-                .iter()
-                .chain([0; HEAD_BYTES].iter())
-                .take(HEAD_BYTES)
-                .fold(0, |head, byte| head << 8 | u64::from(*byte)),
-        }
-    }
-
-    fn tail(&self, (begin, length): (usize, usize)) -> &[u8] {
-        &self.bytes[begin + HEAD_BYTES..begin + length]
+/// Compares texts, most of which differ in their first bytes or are short, without a call for each.
+fn compare_bytes(a: &[u8], b: &[u8]) -> Ordering {
+    match (a.split_first_chunk::<8>(), b.split_first_chunk::<8>()) {
+        (Some((a_head, a)), Some((b_head, b))) => u64::from_be_bytes(*a_head)
+            .cmp(&u64::from_be_bytes(*b_head))
+            .then_with(|| a.cmp(b)),
+        _ => match a.iter().zip(b).find(|(a, b)| a != b) {
+            Some((a, b)) => a.cmp(b),
+            None => a.len().cmp(&b.len()),
+        },
     }
 }
 
@@ -436,10 +337,7 @@ impl OrderColumn {
         column: &PrimitiveArray<T>,
         neighbours: &mut Neighbours,
     ) {
-        let values: &[T::Native] = column.values().as_ref();
-        if column.null_count() == 0 && neighbours.compare_all(values, self.descending) {
-            return;
-        }
+        let values = column.values().as_ref();
         let compare = |a: usize, b: usize| values[a].compare(values[b]);
         self.values(column, compare, neighbours);
     }
@@ -448,11 +346,10 @@ impl OrderColumn {
         if column.null_count() == 0 && neighbours.is_settled_by(|| is_constant(column)) {
             return;
         }
-        let texts = Texts {
-            offsets: column.value_offsets(),
-            bytes: column.value_data(),
-        };
-        self.values(column, |a, b| texts.compare(a, b), neighbours);
+        let (offsets, bytes) = (column.value_offsets(), column.value_data());
+        let value = |at: usize| &bytes[offsets[at].as_usize()..offsets[at + 1].as_usize()];
+        let compare = |a, b| compare_bytes(value(a), value(b));
+        self.values(column, compare, neighbours);
     }
 
     /// Compares values, and nulls before them.

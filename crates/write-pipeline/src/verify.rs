@@ -88,7 +88,7 @@ struct Described {
 
 /// Compares the files of versions with what the log says of them. A file that several versions have is read once.
 ///
-/// **Memory**: for every thread, 8 MiB of a file.
+/// **Memory**: for every thread, 8 MiB of a file; and path, length and digest of every file that was looked at.
 #[derive(Debug)]
 pub struct FileVerifier {
     threads: NonZeroUsize,
