@@ -12,5 +12,6 @@ mod guards;
 mod maintenance;
 mod modes;
 mod ordered_plans;
+mod published;
 mod writer;
 mod written_plans;

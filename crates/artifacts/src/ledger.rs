@@ -7,7 +7,7 @@ use ossature_schema_spec::Fingerprint;
 use crate::attempts::Attempts;
 use crate::stored::{Stored, payloads};
 use crate::table::{ArtifactTable, Columns};
-use crate::{Error, RunCompletion, RunManifestV1, RunStart, RunStatusV1, artifact_id};
+use crate::{Error, PinV1, RunCompletion, RunManifestV1, RunStart, RunStatusV1, artifact_id};
 
 /// A run as its last event left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,8 +108,10 @@ impl RunLedger {
         run_id: &str,
         completion: &RunCompletion,
     ) -> Result<RunManifestV1, Error> {
+        let records = self.records().await?;
         self.append_event(run_id, completion.ended_at_unix_ms, |runs| {
-            Ok(running(runs, run_id, RunStatusV1::Completed)?.completed(completion))
+            let run = running(runs, run_id, RunStatusV1::Completed)?;
+            Ok(run.completed(completion, records.clone()))
         })
         .await
     }
@@ -138,6 +140,21 @@ impl RunLedger {
             Ok(running(runs, run_id, RunStatusV1::Aborted)?.aborted(at_unix_ms))
         })
         .await
+    }
+
+    /// The tables of the records as they are now.
+    async fn records(&self) -> Result<Vec<PinV1>, Error> {
+        let mut pins = Vec::new();
+        for table in ArtifactTable::ALL {
+            pins.extend(
+                table
+                    .open(&self.lake)
+                    .await?
+                    .map(|open| PinV1::from(&open.facts().pin)),
+            );
+        }
+        pins.sort_by(|a, b| a.dataset.cmp(&b.dataset));
+        Ok(pins)
     }
 
     async fn manifests(&self, sql: &str) -> Result<Vec<RunManifestV1>, Error> {

@@ -9,7 +9,7 @@ use arrow_array::{
 };
 use datafusion::common::ScalarValue;
 use ossature_delta_policy::{DeltaFeature, PolicyOverrides, TablePolicy, resolve};
-use ossature_registry::{Catalog, Lake, SessionSpec, open_dataset};
+use ossature_registry::{Catalog, Dataset, Lake, SessionSpec, open_dataset};
 use ossature_schema_spec::{
     ColumnLayout, ColumnName, ColumnSpec, ColumnType, DatasetSpec, Encoding, PageStatistics,
     ParquetSpec,
@@ -211,6 +211,24 @@ impl ArtifactTable {
         Ok(())
     }
 
+    /// Opens the table's newest version; nothing where there is no table.
+    pub(crate) async fn open(self, lake: &Lake) -> Result<Option<Dataset>, Error> {
+        let contract = self.spec()?;
+        let location = lake.location(contract.name())?;
+        let mut attempts = Attempts::at_opening();
+        loop {
+            match open_dataset(&contract, &location, None)
+                .await
+                .map_err(Error::from)
+            {
+                Ok(dataset) => return Ok(Some(dataset)),
+                Err(Error::Registry(ossature_registry::Error::NoTable { .. })) => return Ok(None),
+                Err(error) if attempts.allow_opening(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Runs a query over the table's newest version; no batch where there is no table. `$name` in it stands for the text
     /// of that name.
     pub(crate) async fn query(
@@ -219,21 +237,8 @@ impl ArtifactTable {
         sql: &str,
         texts: &[(&str, &str)],
     ) -> Result<Vec<RecordBatch>, Error> {
-        let contract = self.spec()?;
-        let location = lake.location(contract.name())?;
-        let mut attempts = Attempts::at_opening();
-        let dataset = loop {
-            match open_dataset(&contract, &location, None)
-                .await
-                .map_err(Error::from)
-            {
-                Ok(dataset) => break dataset,
-                Err(Error::Registry(ossature_registry::Error::NoTable { .. })) => {
-                    return Ok(Vec::new());
-                }
-                Err(error) if attempts.allow_opening(&error) => {}
-                Err(error) => return Err(error),
-            }
+        let Some(dataset) = self.open(lake).await? else {
+            return Ok(Vec::new());
         };
         let mut catalog = Catalog::new(SessionSpec::default().build()?);
         catalog.register(&dataset)?;

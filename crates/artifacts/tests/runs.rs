@@ -104,6 +104,11 @@ async fn open(contract: &DatasetSpec, lake: &Lake, version: Option<Version>) -> 
     open_dataset(contract, &location, version).await.unwrap()
 }
 
+async fn pin_of(outcome: &WriteOutcome, lake: &Lake) -> TablePin {
+    let dataset = open(&outcome.contract, lake, Some(outcome.version)).await;
+    dataset.facts().pin.clone()
+}
+
 /// Queries an artifact table as anybody would.
 async fn check(lake: &Lake, table: ArtifactTable, sql: &str, want: &Expect) {
     let dataset = open(&table.spec().unwrap(), lake, None).await;
@@ -151,7 +156,7 @@ async fn readers_see_a_run_when_it_has_completed_and_not_before() {
     let outcome = write_things(&lake, "a", &[1, 2, 3]).await;
     let done = RunCompletion {
         inputs: vec![PinV1::from(&open(&things(), &lake, None).await.facts().pin)],
-        outputs: vec![OutputV1::of(&outcome, None)],
+        outputs: vec![OutputV1::of(&outcome, &pin_of(&outcome, &lake).await, None)],
         extract: Some(ExtractSummaryV1 {
             listed: 2,
             parsed: 1,
@@ -388,7 +393,7 @@ async fn the_artifacts_of_a_run_are_stored_once_and_read_back() {
     assert_eq!(stored.scans, [ScanArtifactV1::from(dataset.facts())]);
     let write = &stored.writes[0];
     assert_eq!(write.policy.layout.value.compression.value, "zstd(1)");
-    let output = OutputV1::of(&outcome, None);
+    let output = OutputV1::of(&outcome, &pin_of(&outcome, &lake).await, None);
     assert_eq!(output.policy_hash, write.policy.policy_hash);
 }
 

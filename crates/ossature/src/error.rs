@@ -159,7 +159,7 @@ impl Error {
             | "stored_rows_violate"
             | "mapped_columns" => 3,
             "symbol_collision" => 1,
-            "lake_differs" => 4,
+            "lake_differs" | "log_differs" | "table_recreated" => 4,
             "source_root_unreadable"
             | "no_output_file"
             | "query_too_deep"

@@ -1,8 +1,8 @@
 //! What a run published, opened for reading: exactly the versions in its manifest.
 
 use ossature_artifacts::{ArtifactTable, RunLedger, RunManifestV1, RunStatusV1};
-use ossature_registry::{Catalog, Lake, OpenTable, SessionSpec, open_dataset, open_table};
-use ossature_schema_spec::{ColumnSpec, DatasetName, DatasetSpec, Version, from_stored};
+use ossature_registry::{Catalog, Dataset, Lake, OpenTable, SessionSpec, open_dataset};
+use ossature_schema_spec::{ColumnSpec, DatasetName, DatasetSpec, from_stored};
 use ossature_view_graph::{Materialization, Step, ViewGraph};
 
 use crate::Error;
@@ -42,14 +42,12 @@ impl PublishedRun {
                 continue;
             };
             let location = lake.location(&name)?;
-            let version = Some(Version::new(output.version));
-            let dataset = if let Some(contract) = graph.contract(&name) {
-                open_dataset(contract, &location, version).await?
-            } else {
-                let contract = stored_contract(&open_table(&location, version).await?, &name)?;
-                open_dataset(&contract, &location, version).await?
+            let open = output.published().open(&location).await?;
+            let contract = match graph.contract(&name) {
+                Some(contract) => contract.clone(),
+                None => stored_contract(&open, &name)?,
             };
-            catalog.register(&dataset)?;
+            catalog.register(&Dataset::try_new(&contract, &open).await?)?;
         }
         for table in ArtifactTable::ALL {
             let contract = table.spec()?;

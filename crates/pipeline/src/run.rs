@@ -248,7 +248,8 @@ impl Run {
         self.artifacts.record_write(outcome)?;
         self.artifacts.record_scan(dataset.facts())?;
         self.catalog.register(&dataset)?;
-        self.outputs.push(OutputV1::of(outcome, plan));
+        self.outputs
+            .push(OutputV1::of(outcome, &dataset.facts().pin, plan));
         Ok(())
     }
 

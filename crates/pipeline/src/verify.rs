@@ -1,15 +1,17 @@
 //! Verification: whether the lake still holds what its runs recorded.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
-use ossature_artifacts::{ArtifactTable, RunLedger, RunManifestV1, RunStatusV1};
-use ossature_registry::{Lake, OpenTable, open_table};
-use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, Version};
+use ossature_artifacts::{
+    ArtifactTable, DigestV1, OutputV1, PinV1, RunLedger, RunManifestV1, RunRecord, RunStatusV1,
+};
+use ossature_registry::{Lake, OpenTable, Published, commit_keys, open_table};
+use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, TablePin, Version};
 use ossature_view_graph::ViewGraph;
 use ossature_write_pipeline::{Damage, FileVerifier, VerifiedFiles, redact};
 
-use crate::published::{find, stored_contract};
+use crate::published::stored_contract;
 use crate::{Error, describe};
 
 /// Which runs of a lake are verified.
@@ -64,6 +66,21 @@ pub enum Difference {
         /// The reason.
         reason: String,
     },
+    /// The table, or what its log says of the version, is not what was published: what readers take from the log, bounds and
+    /// types among it, may have any value.
+    #[error("{reason}")]
+    Log {
+        /// The stable identifier of the reason.
+        code: &'static str,
+        /// The reason.
+        reason: String,
+    },
+    /// A run that the records do not know has written the table: they lack what came last.
+    #[error("`{run_id}` wrote it, and is in no record")]
+    UnknownRun {
+        /// The run, as the commit names it.
+        run_id: String,
+    },
     /// The log says something else of a version's content than the run that published it.
     #[error("content hash {wanted} was recorded, and {}", told(*.found))]
     Content {
@@ -93,7 +110,8 @@ impl Difference {
     /// A stable identifier, for programs.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unreadable { code, .. } => code,
+            Self::Unreadable { code, .. } | Self::Log { code, .. } => code,
+            Self::UnknownRun { .. } => "run_unknown",
             Self::Content { .. } => "table_content_differs",
             Self::File { damage, .. } => damage.code(),
         }
@@ -133,14 +151,15 @@ pub struct Verification {
 }
 
 /// Compares the tables of published runs, and the records of all runs, with what was recorded of them: the digest of every
-/// file with the one in the log, the files in the log with the content that the commit claims, and that with the manifest.
+/// file with the one in the log, the files of the log with the content that the commit claims, and what the log says with
+/// the manifest.
 ///
 /// Nothing is written. A version that several runs publish is looked at once, and so is a file that several versions have.
 ///
 /// Where the ledger itself is damaged, no table is looked at.
 ///
-/// **Errors**: [`Error::NothingPublished`], [`Error::NoSuchRun`], and [`Error::Records`] when the ledger cannot be read
-/// though all its files are as they were written. Whatever else cannot be read is a finding.
+/// **Errors**: [`Error::NothingPublished`] when no table was written either, [`Error::NoSuchRun`], and [`Error::Records`]
+/// when the ledger cannot be read though all its files are as they were written. Whatever else cannot be read is a finding.
 pub async fn verify(request: &VerifyRequest) -> Result<Verification, Error> {
     let VerifyRequest { lake, graph, .. } = request;
     let mut verifier = FileVerifier::new(request.threads);
@@ -159,7 +178,7 @@ pub async fn verify(request: &VerifyRequest) -> Result<Verification, Error> {
         };
         let version = open.as_ref().ok().map(OpenTable::version);
         let looked = match open {
-            Ok(open) => look(&mut verifier, &contract, &open).await,
+            Ok(open) => look(&mut verifier, &contract, &open, None).await,
             Err(error) => Err(error.into()),
         };
         verification.take(&dataset, version, None, looked);
@@ -168,38 +187,58 @@ pub async fn verify(request: &VerifyRequest) -> Result<Verification, Error> {
     if verification.has_findings_of(ArtifactTable::RunManifest) {
         return Ok(verification);
     }
-    let manifests = published(lake, &request.runs).await?;
+    let runs = RunLedger::of(lake).runs().await?;
+    let known: BTreeSet<&str> = runs
+        .iter()
+        .map(|run| run.manifest.run_id.as_str())
+        .collect();
+    verification
+        .look_for_unknown_runs(lake, graph, &known)
+        .await?;
+    let manifests = match published(lake, &runs, &request.runs) {
+        // Whoever wrote tables has begun by recording a run.
+        Err(Error::NothingPublished { .. }) if !verification.findings.is_empty() => {
+            return Ok(verification);
+        }
+        manifests => manifests?,
+    };
+    let newest = manifests.last();
+    for pin in newest.into_iter().flat_map(|run| &run.records) {
+        verification.compare_records(lake, pin).await?;
+    }
     // Every published run has written down what it planned, wrote and read.
-    let of_runs = [
-        ArtifactTable::PlanArtifacts,
-        ArtifactTable::WriteArtifacts,
-        ArtifactTable::ScanArtifacts,
-    ];
-    let is_of_runs = |dataset: &DatasetName| of_runs.iter().any(|it| it.name() == dataset.as_str());
-    for dataset in absent.into_iter().filter(is_of_runs) {
+    let recorded = |dataset: &DatasetName| {
+        let mut pins = newest.into_iter().flat_map(|run| &run.records);
+        pins.any(|pin| pin.dataset == dataset.as_str())
+    };
+    for dataset in absent.into_iter().filter(recorded) {
         let location = lake.location(&dataset)?.to_string();
         let lost = ossature_registry::Error::NoTable { location };
         verification.take(&dataset, None, None, Err(lost.into()));
     }
-    for ((dataset, version), content) in versions(&manifests) {
+    for (dataset, output) in versions(&manifests) {
+        let version = Version::new(output.version);
         let looked = async {
             let open = open_table(&lake.location(&dataset)?, Some(version)).await?;
             let contract = match graph.contract(&dataset) {
                 Some(contract) => contract.clone(),
                 None => stored_contract(&open, &dataset)?,
             };
-            look(&mut verifier, &contract, &open).await
+            look(&mut verifier, &contract, &open, Some(&output.published())).await
         };
         let looked = looked.await;
+        let content = output.content_hash.fingerprint();
         verification.take(&dataset, Some(version), Some(content), looked);
     }
-    verification.runs = manifests.into_iter().map(|run| run.run_id).collect();
+    verification.runs = manifests.iter().map(|run| run.run_id.clone()).collect();
     Ok(verification)
 }
 
 /// What was found of a version.
 struct Looked {
     files: VerifiedFiles,
+    /// How the log differs from what was published.
+    log: Option<Difference>,
     /// What its commit says of its content.
     claimed: Option<Fingerprint>,
 }
@@ -208,6 +247,7 @@ async fn look(
     verifier: &mut FileVerifier,
     contract: &DatasetSpec,
     open: &OpenTable,
+    published: Option<&Published>,
 ) -> Result<Looked, Error> {
     let files = verifier.verify(contract, open).await;
     Ok(Looked {
@@ -215,7 +255,16 @@ async fn look(
             dataset: contract.name().clone(),
             source: Box::new(error),
         })?,
+        log: published.and_then(|published| log_differs(published, open)),
         claimed: open.commit().content,
+    })
+}
+
+fn log_differs(published: &Published, open: &OpenTable) -> Option<Difference> {
+    let error = published.check(open).err()?;
+    Some(Difference::Log {
+        code: error.code(),
+        reason: redact(&describe(&error)),
     })
 }
 
@@ -238,11 +287,17 @@ impl Verification {
                 code: error.code(),
                 reason: redact(&describe(&error)),
             }],
-            Ok(Looked { files, claimed }) => {
-                let differences = content_differs(wanted, claimed, files.content);
+            Ok(Looked {
+                files,
+                log,
+                claimed,
+            }) => {
+                let content = content_differs(wanted, claimed, files.content);
+                // Other files are said in a log that differs.
+                let differences = content.or(log).into_iter();
                 let damaged = files.damaged.into_iter();
                 let damaged = damaged.map(|(path, damage)| Difference::File { path, damage });
-                let differences = differences.into_iter().chain(damaged).collect();
+                let differences = differences.chain(damaged).collect();
                 self.tables.extend(version.map(|version| VerifiedTable {
                     dataset: dataset.clone(),
                     version,
@@ -253,12 +308,63 @@ impl Verification {
                 differences
             }
         };
-        let finding = |difference| Finding {
+        for difference in differences {
+            self.find(dataset, version, difference);
+        }
+    }
+
+    fn find(&mut self, dataset: &DatasetName, version: Option<Version>, difference: Difference) {
+        self.findings.push(Finding {
             dataset: dataset.clone(),
             version,
             difference,
+        });
+    }
+
+    /// Whether the newest commit of every table is of a run that the ledger has. One that cannot be opened is looked at
+    /// where its versions are.
+    async fn look_for_unknown_runs(
+        &mut self,
+        lake: &Lake,
+        graph: &ViewGraph,
+        known: &BTreeSet<&str>,
+    ) -> Result<(), Error> {
+        for contract in graph.written() {
+            let dataset = contract.name();
+            let Ok(open) = open_table(&lake.location(dataset)?, None).await else {
+                continue;
+            };
+            let keys = &open.commit().keys;
+            // Who keeps a table up is no run.
+            let is_upkeep = keys
+                .get(commit_keys::MODE)
+                .is_some_and(|it| it == "compact");
+            let run = keys.get(commit_keys::RUN).filter(|_| !is_upkeep);
+            if let Some(run_id) = run.filter(|run| !known.contains(run.as_str())) {
+                let run_id = run_id.clone();
+                let difference = Difference::UnknownRun { run_id };
+                self.find(dataset, Some(open.version()), difference);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a table of the records still has what it had when the run completed.
+    async fn compare_records(&mut self, lake: &Lake, pin: &PinV1) -> Result<(), Error> {
+        let Ok(pin) = TablePin::try_from(pin) else {
+            return Ok(());
         };
-        self.findings.extend(differences.into_iter().map(finding));
+        let published = Published::from(&pin);
+        let difference = match published.open(&lake.location(&pin.dataset)?).await {
+            // Looked for elsewhere.
+            Ok(_) | Err(ossature_registry::Error::NoTable { .. }) => return Ok(()),
+            Err(error) => Difference::Log {
+                code: error.code(),
+                reason: redact(&describe(&error)),
+            },
+        };
+        self.find(&pin.dataset, Some(pin.version), difference);
+        Ok(())
     }
 }
 
@@ -279,36 +385,55 @@ fn content_differs(
 }
 
 /// The manifests of the runs that are asked for, the oldest first.
-async fn published(lake: &Lake, runs: &VerifiedRuns) -> Result<Vec<RunManifestV1>, Error> {
-    let one = match runs {
-        VerifiedRuns::Newest => find(lake, None).await?,
-        VerifiedRuns::One(run) => find(lake, Some(run)).await?,
-        VerifiedRuns::All => {
-            let runs = RunLedger::of(lake).runs().await?.into_iter();
-            let runs = runs.map(|run| run.manifest);
-            let runs: Vec<_> = runs
-                .filter(|run| run.status == RunStatusV1::Completed)
-                .collect();
-            if runs.is_empty() {
-                return Err(Error::NothingPublished {
+fn published(
+    lake: &Lake,
+    runs: &[RunRecord],
+    wanted: &VerifiedRuns,
+) -> Result<Vec<RunManifestV1>, Error> {
+    let completed = runs.iter().map(|run| &run.manifest);
+    let mut completed = completed.filter(|run| run.status == RunStatusV1::Completed);
+    let found: Vec<RunManifestV1> = match wanted {
+        VerifiedRuns::Newest => completed.next_back().into_iter().cloned().collect(),
+        VerifiedRuns::All => completed.cloned().collect(),
+        VerifiedRuns::One(wanted) => match completed.find(|run| run.run_id == *wanted) {
+            Some(run) => vec![run.clone()],
+            None => {
+                return Err(Error::NoSuchRun {
                     lake: lake.to_string(),
+                    wanted: wanted.clone(),
                 });
             }
-            return Ok(runs);
-        }
+        },
     };
-    Ok(vec![one])
+    if found.is_empty() {
+        return Err(Error::NothingPublished {
+            lake: lake.to_string(),
+        });
+    }
+    Ok(found)
 }
 
-/// The versions that runs publish, with their content. A name that no dataset can have is none of ours.
-fn versions(manifests: &[RunManifestV1]) -> BTreeMap<(DatasetName, Version), Fingerprint> {
+/// The versions that runs publish, each once. Two runs publish other things under one number when the table was made anew
+/// between them. A name that no dataset can have is none of ours.
+fn versions(manifests: &[RunManifestV1]) -> Vec<(DatasetName, &OutputV1)> {
     let outputs = manifests.iter().flat_map(|run| &run.outputs);
-    let versions = outputs.filter_map(|output| {
+    let named = outputs.filter_map(|output| {
         let dataset = DatasetName::try_new(&output.name).ok()?;
-        let content = output.content_hash.fingerprint();
-        Some(((dataset, Version::new(output.version)), content))
+        Some((dataset, output))
     });
-    versions.collect()
+    let mut versions: Vec<_> = named.collect();
+    let key = |(dataset, output): &(DatasetName, &OutputV1)| {
+        let digests = [output.snapshot_hash, output.content_hash].map(DigestV1::fingerprint);
+        (
+            dataset.clone(),
+            output.version,
+            output.table_id.clone(),
+            digests,
+        )
+    };
+    versions.sort_by_cached_key(key);
+    versions.dedup_by_key(|version| key(version));
+    versions
 }
 
 #[cfg(test)]

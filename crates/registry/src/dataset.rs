@@ -53,6 +53,31 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// An opened table as its contract declares it.
+    ///
+    /// **Errors**: [`Error::Unalignable`], [`Error::Unreadable`], and those of [`OpenTable::pin`].
+    pub async fn try_new(contract: &DatasetSpec, open: &OpenTable) -> Result<Self, Error> {
+        let pin = open.pin(contract.name())?;
+        let (scan, mut facts) = open_scan(contract, open, pin).await?;
+        let provider = if facts.alignment.is_identity() {
+            scan
+        } else {
+            // An alignment may compute a key anew, so that the stored order says nothing of it.
+            let kept = |key: &&SortKey| {
+                facts.alignment.columns().any(|(name, alignment)| {
+                    *name == key.column && *alignment == crate::ColumnAlignment::Pass
+                })
+            };
+            facts.order = facts.order.iter().take_while(kept).cloned().collect();
+            align(contract, scan, &facts.alignment)?
+        };
+        Ok(Dataset {
+            contract: contract.clone(),
+            provider,
+            facts,
+        })
+    }
+
     /// What was decided when it was opened.
     pub fn facts(&self) -> &ScanFacts {
         &self.facts
@@ -77,26 +102,7 @@ pub async fn open_dataset(
     location: &TableLocation,
     version: Option<Version>,
 ) -> Result<Dataset, Error> {
-    let open = open_table(location, version).await?;
-    let pin = open.pin(contract.name())?;
-    let (scan, mut facts) = open_scan(contract, &open, pin).await?;
-    let provider = if facts.alignment.is_identity() {
-        scan
-    } else {
-        // An alignment may compute a key anew, so that the stored order says nothing of it.
-        let kept = |key: &&SortKey| {
-            facts.alignment.columns().any(|(name, alignment)| {
-                *name == key.column && *alignment == crate::ColumnAlignment::Pass
-            })
-        };
-        facts.order = facts.order.iter().take_while(kept).cloned().collect();
-        align(contract, scan, &facts.alignment)?
-    };
-    Ok(Dataset {
-        contract: contract.clone(),
-        provider,
-        facts,
-    })
+    Dataset::try_new(contract, &open_table(location, version).await?).await
 }
 
 async fn open_scan(

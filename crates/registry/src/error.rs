@@ -3,7 +3,7 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::error::DataFusionError;
 use deltalake_core::DeltaTableError;
-use ossature_schema_spec::{Change, DatasetName, Version};
+use ossature_schema_spec::{Change, DatasetName, Fingerprint, Version};
 
 /// Why a dataset cannot be opened, or a session cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,33 @@ pub enum Error {
         wanted: Version,
         /// The version that was loaded.
         found: Version,
+    },
+    /// The table is not the one that was published: somebody dropped that one and made another in its place.
+    #[error(
+        "the table at {location} was made anew: its id is {found}, and that of the published one {wanted}"
+    )]
+    Recreated {
+        /// The table.
+        location: String,
+        /// The id of the table that was published.
+        wanted: String,
+        /// The id of the table that is there.
+        found: String,
+    },
+    /// The log says something else of a version than it did when the version was published.
+    #[error(
+        "the log of {location} was changed: of {version} it says things of digest {}, and {} when it was published",
+        found.short(), wanted.short()
+    )]
+    LogDiffers {
+        /// The table.
+        location: String,
+        /// The version.
+        version: Version,
+        /// The digest of what it said then.
+        wanted: Fingerprint,
+        /// The digest of what it says now.
+        found: Fingerprint,
     },
     /// The stored columns cannot be read as the contract declares them.
     #[error("`{dataset}` cannot be read as declared:{}", list(changes))]
@@ -145,6 +172,8 @@ impl Error {
             Self::NoTable { .. } => "no_table",
             Self::NoVersion { .. } => "no_version",
             Self::WrongVersion { .. } => "wrong_version",
+            Self::Recreated { .. } => "table_recreated",
+            Self::LogDiffers { .. } => "log_differs",
             Self::Unalignable { .. } => "unalignable",
             Self::Unreadable { .. } => "unreadable_column",
             Self::ConflictingPins { .. } => "conflicting_pins",
@@ -166,6 +195,10 @@ impl Error {
             Self::Unalignable { .. } | Self::Unreadable { .. } => {
                 Some("write the table anew under the present contract".to_owned())
             }
+            Self::Recreated { .. } | Self::LogDiffers { .. } | Self::InvalidLog { .. } => Some(
+                "restore the table's folder from a copy; or remove it and build the lake anew"
+                    .to_owned(),
+            ),
             Self::AmbiguousPath { .. } | Self::Unremovable { .. } => Some(
                 "rewrite the table with the engine that removed the file, to relative paths"
                     .to_owned(),

@@ -80,13 +80,14 @@ impl OpenTable {
 
     /// The pin under which a dataset reads it.
     ///
-    /// **Errors**: [`Error::Delta`] when the snapshot is gone, which cannot happen after [`open_table`].
+    /// **Errors**: those of [`OpenTable::snapshot_digest`].
     pub fn pin(&self, dataset: &DatasetName) -> Result<TablePin, Error> {
         let snapshot = self.snapshot()?;
         Ok(TablePin {
             dataset: dataset.clone(),
             table_id: snapshot.metadata().id().to_owned(),
             version: self.version,
+            snapshot: self.snapshot_digest()?,
             identity: match self.commit.content {
                 Some(content) => PinIdentity::Content(content),
                 None => PinIdentity::TableVersion,

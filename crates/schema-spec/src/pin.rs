@@ -45,6 +45,8 @@ pub struct TablePin {
     pub table_id: String,
     /// The version.
     pub version: Version,
+    /// A digest of what the log says of the version; no plan's fingerprint depends on it.
+    pub snapshot: Fingerprint,
     /// What stands for the rows.
     pub identity: PinIdentity,
 }

@@ -37,7 +37,15 @@ fn pin() -> PinV1 {
         dataset: "extract.nodes".to_owned(),
         table_id: "5e5c1c4e-5a0f-4d52-9a3f-1f6a0c6a6f10".to_owned(),
         version: 3,
+        snapshot_hash: digest(0x12),
         content_hash: Some(digest(0x11)),
+    }
+}
+
+fn records_pin() -> PinV1 {
+    PinV1 {
+        dataset: "runs.plan_artifacts".to_owned(),
+        ..pin()
     }
 }
 
@@ -267,6 +275,8 @@ pub(super) fn run_manifest() -> Result<Envelope, Error> {
             name: "cpg.cpg_nodes".to_owned(),
             table_uri: "s3://bucket/lake/cpg/cpg_nodes/".to_owned(),
             version: 5,
+            table_id: pin().table_id,
+            snapshot_hash: digest(0x43),
             rows: 1_000,
             bytes: 65_536,
             files: 4,
@@ -275,6 +285,7 @@ pub(super) fn run_manifest() -> Result<Envelope, Error> {
             contract_hash: digest(0x41),
             policy_hash: digest(0x31),
         }],
+        records: vec![records_pin()],
         extract: Some(ExtractSummaryV1 {
             listed: 24,
             parsed: 22,

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ossature_schema_spec::Fingerprint;
+use ossature_registry::Published;
+use ossature_schema_spec::{Fingerprint, TablePin, Version};
 use ossature_write_pipeline::WriteOutcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,9 @@ pub struct RunManifestV1 {
     pub inputs: Vec<PinV1>,
     /// The versions that it publishes, ordered by name; empty unless it has completed.
     pub outputs: Vec<OutputV1>,
+    /// The tables of the run's records as it found them when it completed, ordered by dataset: its plans, writes and scans
+    /// are in them, and of the ledger all rows but the one with this manifest. Empty unless it has completed.
+    pub records: Vec<PinV1>,
     /// What became of the source files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extract: Option<ExtractSummaryV1>,
@@ -117,6 +121,10 @@ pub struct OutputV1 {
     pub table_uri: String,
     /// The version to open.
     pub version: u64,
+    /// The id in the table's metadata.
+    pub table_id: String,
+    /// A digest of what the log says of the version.
+    pub snapshot_hash: DigestV1,
     /// Rows of the version.
     pub rows: u64,
     /// Bytes of its files.
@@ -135,9 +143,9 @@ pub struct OutputV1 {
 }
 
 impl OutputV1 {
-    /// What a write published, and the plan that computed its rows. The outcome must not be one of an append,
-    /// which tells of the added rows only.
-    pub fn of(outcome: &WriteOutcome, plan: Option<Fingerprint>) -> Self {
+    /// What a write published, the pin at which the version was opened behind it, and the plan that computed its rows. The
+    /// outcome must not be one of an append, which tells of the added rows only.
+    pub fn of(outcome: &WriteOutcome, pin: &TablePin, plan: Option<Fingerprint>) -> Self {
         let WriteOutcome {
             contract,
             location,
@@ -159,6 +167,8 @@ impl OutputV1 {
             name: contract.name().to_string(),
             table_uri: location.clone(),
             version: version.number(),
+            table_id: pin.table_id.clone(),
+            snapshot_hash: DigestV1::from(pin.snapshot),
             rows: *rows,
             bytes: *bytes,
             files: *files as u64,
@@ -166,6 +176,17 @@ impl OutputV1 {
             content_hash: DigestV1::from(*content),
             contract_hash: DigestV1::from(contract.contract_hash()),
             policy_hash: DigestV1::from(policy.fingerprint()),
+        }
+    }
+}
+
+impl OutputV1 {
+    /// What a reader is to find.
+    pub fn published(&self) -> Published {
+        Published {
+            version: Version::new(self.version),
+            table_id: self.table_id.clone(),
+            snapshot: self.snapshot_hash.fingerprint(),
         }
     }
 }
@@ -280,6 +301,7 @@ impl RunManifestV1 {
             ended_at_unix_ms: None,
             inputs: Vec::new(),
             outputs: Vec::new(),
+            records: Vec::new(),
             extract: None,
             calls: None,
             failure: None,
@@ -287,7 +309,7 @@ impl RunManifestV1 {
     }
 
     /// The same run, completed.
-    pub(crate) fn completed(&self, completion: &RunCompletion) -> Self {
+    pub(crate) fn completed(&self, completion: &RunCompletion, records: Vec<PinV1>) -> Self {
         let RunCompletion {
             ended_at_unix_ms,
             mut inputs,
@@ -302,6 +324,7 @@ impl RunManifestV1 {
             ended_at_unix_ms: Some(ended_at_unix_ms),
             inputs,
             outputs,
+            records,
             extract,
             calls,
             ..self.clone()

@@ -16,6 +16,8 @@ pub struct PinV1 {
     pub table_id: String,
     /// The version, counted from 0.
     pub version: u64,
+    /// A digest of what the log says of the version.
+    pub snapshot_hash: DigestV1,
     /// The digest of the version's files, where the writer recorded it; otherwise table and version stand for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_hash: Option<DigestV1>,
@@ -27,12 +29,14 @@ impl From<&TablePin> for PinV1 {
             dataset,
             table_id,
             version,
+            snapshot,
             identity,
         } = pin;
         Self {
             dataset: dataset.to_string(),
             table_id: table_id.clone(),
             version: version.number(),
+            snapshot_hash: DigestV1::from(*snapshot),
             content_hash: match identity {
                 PinIdentity::Content(content) => Some(DigestV1::from(*content)),
                 _ => None,
@@ -50,12 +54,14 @@ impl TryFrom<&PinV1> for TablePin {
             dataset,
             table_id,
             version,
+            snapshot_hash,
             content_hash,
         } = pin;
         Ok(Self {
             dataset: DatasetName::try_new(dataset)?,
             table_id: table_id.clone(),
             version: Version::new(*version),
+            snapshot: snapshot_hash.fingerprint(),
             identity: content_hash.map_or(PinIdentity::TableVersion, |content| {
                 PinIdentity::Content(content.fingerprint())
             }),

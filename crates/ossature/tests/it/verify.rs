@@ -128,6 +128,71 @@ fn a_table_that_somebody_else_changed_is_not_what_was_published() -> Result<(), 
     Ok(())
 }
 
+/// Replaces text in the newest commit of a table.
+#[track_caller]
+fn edit_log(lake: &Lake, table: &str, from: &str, to: &str) -> Result<(), Failure> {
+    let log = lake.path().join(table).join("_delta_log");
+    let commit = log.join("00000000000000000001.json");
+    let text = fs::read_to_string(&commit)?;
+    assert!(text.contains(from), "{from} is not in {text}");
+    Ok(fs::write(commit, text.replacen(from, to, 1))?)
+}
+
+#[test]
+fn bounds_that_were_changed_lose_no_rows_in_silence() -> Result<(), Failure> {
+    let (lake, tree) = built()?;
+    edit_log(
+        &lake,
+        "extract/files",
+        r#"\"maxValues\":{\"file_id\":"#,
+        r#"\"maxValues\":{\"file_id\":-"#,
+    )?;
+    let want = vec![("log_differs".to_owned(), "extract.files".to_owned())];
+    assert_eq!(verify(&lake, &[])?, (want, Some(4)));
+    let answer = ossature(lake.arguments(&["query", "SELECT count(*) FROM extract.files"]))?;
+    assert_eq!(answer.code, Some(4), "{}", answer.stderr);
+    assert!(answer.stderr.contains("log_differs"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("help: "), "{}", answer.stderr);
+
+    // What the message says.
+    fs::remove_dir_all(lake.path().join("extract/files"))?;
+    lake.build(tree.root(), 2)?;
+    assert_eq!(verify(&lake, &[])?, (vec![], Some(0)));
+    let answer = ossature(lake.arguments(&["verify", "--all"]))?;
+    assert!(
+        answer.stdout.contains("table_recreated"),
+        "{}",
+        answer.stdout
+    );
+    Ok(())
+}
+
+#[test]
+fn records_that_lost_their_end_are_missed() -> Result<(), Failure> {
+    let (lake, _) = built()?;
+    edit_log(&lake, "_ossature/plan_artifacts", "cpg.", "cpa.")?;
+    let want = |code: &str, table: &str| (code.to_owned(), table.to_owned());
+    assert_eq!(
+        verify(&lake, &[])?,
+        (vec![want("log_differs", "runs.plan_artifacts")], Some(4))
+    );
+
+    let ledger = lake.path().join("_ossature/run_manifest/_delta_log");
+    let last = ledger.join("00000000000000000002.json");
+    fs::remove_file(&last)?;
+    // The run has begun, as far as is known, and has published nothing.
+    let answer = ossature(lake.arguments(&["verify"]))?;
+    assert_eq!(answer.code, Some(2), "{}", answer.stderr);
+    fs::remove_dir_all(lake.path().join("_ossature/run_manifest"))?;
+    let (found, code) = verify(&lake, &[])?;
+    assert_eq!(code, Some(4));
+    assert!(
+        found.contains(&want("run_unknown", "cpg.cpg_nodes")),
+        "{found:?}"
+    );
+    Ok(())
+}
+
 #[test]
 fn damaged_records_are_found_though_they_cannot_be_read() -> Result<(), Failure> {
     let (lake, _) = built()?;
