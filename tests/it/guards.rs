@@ -313,6 +313,12 @@ async fn an_append_claims_no_order_for_rows_that_were_there() -> Result<(), Fail
     Ok(())
 }
 
+fn alignments(plan: &AlignmentPlan) -> Vec<String> {
+    let columns = plan.columns().iter();
+    let told = columns.map(|column| format!("{}: {}", column.name(), column.alignment()));
+    told.collect()
+}
+
 #[tokio::test]
 async fn stored_columns_become_declared_ones() -> Result<(), Failure> {
     let lake = TemporaryLake::try_new()?;
@@ -333,10 +339,7 @@ async fn stored_columns_become_declared_ones() -> Result<(), Failure> {
         .build()?;
     let dataset = open_dataset(&declared, &lake.location("cpg.ours")?, None).await?;
     let alignment: &AlignmentPlan = &dataset.facts().alignment;
-    let columns: Vec<String> = alignment
-        .columns()
-        .map(|(name, how)| format!("{name}: {how}"))
-        .collect();
+    let columns = alignments(alignment);
     assert_eq!(
         columns,
         ["note: null", "id: pass", "kind: default \"thing\""]
@@ -345,7 +348,8 @@ async fn stored_columns_become_declared_ones() -> Result<(), Failure> {
     assert!(
         alignment
             .columns()
-            .all(|(_, how)| !matches!(how, ColumnAlignment::Cast { .. }))
+            .iter()
+            .all(|column| !matches!(column.alignment(), ColumnAlignment::Cast { .. }))
     );
     let mut catalog = Catalog::new(SessionSpec::default().build()?);
     catalog.register(&dataset)?;
@@ -389,10 +393,10 @@ async fn a_filter_on_a_widened_column_skips_files() -> Result<(), Failure> {
         None,
     )
     .await?;
-    let how: Vec<String> = (dataset.facts().alignment.columns())
-        .map(|(name, how)| format!("{name}: {how}"))
-        .collect();
-    assert_eq!(how, ["id: cast from Int32"]);
+    assert_eq!(
+        alignments(&dataset.facts().alignment),
+        ["id: cast from Int32"]
+    );
     let mut catalog = Catalog::new(SessionSpec::default().build()?);
     catalog.register(&dataset)?;
     let files = async |sql: &str| -> Result<(usize, usize), Failure> {

@@ -1,5 +1,6 @@
 //! End-to-end tests: one binary, a module per promise.
 
+mod alignment;
 mod attacks;
 mod builds;
 mod creation;

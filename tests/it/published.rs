@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use deltalake_core::checkpoints::create_checkpoint;
-use ossature_registry::{Published, TableLocation, open_table};
+use ossature_registry::{At, Published, TableLocation, open_table};
 use ossature_schema_spec::{Fingerprint, Version};
 use ossature_tests::{Failure, TemporaryLake, request, rows, things, write};
 use ossature_write_pipeline::WriteMode;
@@ -132,5 +133,49 @@ async fn a_reader_is_told_when_it_would_get_something_else() -> Result<(), Failu
     assert_eq!(code().await?, Some("table_recreated"));
     append(&lake).await?;
     assert_eq!(code().await?, Some("table_recreated"));
+    Ok(())
+}
+
+fn set_time(path: &Path, unix_ms: u64) -> Result<(), Failure> {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_millis(unix_ms);
+    let file = fs::File::options().write(true).open(path)?;
+    Ok(file.set_modified(time)?)
+}
+
+#[tokio::test]
+async fn a_time_names_one_version() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let location = written(&lake, "a").await?;
+    append(&lake).await?;
+    append(&lake).await?;
+    // Two versions of one moment, and a clock that was put back.
+    for (version, time) in [(0, 1_000), (1, 2_000), (2, 2_000), (3, 1_500)] {
+        set_time(&commit(&lake, version), time)?;
+    }
+    let at = async |time| -> Result<Result<u64, String>, Failure> {
+        Ok(match open_table(&location, At::Time(time)).await {
+            Ok(open) => Ok(open.version().number()),
+            Err(error) => Err(format!("{}: {error}", error.code())),
+        })
+    };
+    for (time, want) in [
+        (1_000, 0),
+        (1_999, 0),
+        (2_000, 1),
+        (2_001, 2),
+        (2_002, 3),
+        (9_999, 3),
+    ] {
+        assert_eq!(at(time).await?, Ok(want), "{time}");
+    }
+    let refused = at(999).await?.err().unwrap_or_default();
+    let want = "has no version of 1970-01-01T00:00:00.999Z or before; its first is of 1970-01-01T00:00:01.000Z";
+    assert!(
+        refused.starts_with("no_version_at: ") && refused.ends_with(want),
+        "{refused}"
+    );
+    let nowhere = lake.location("cpg.nothing")?;
+    let refused = open_table(&nowhere, At::Time(1)).await.err();
+    assert_eq!(refused.map(|it| it.code()), Some("no_table"));
     Ok(())
 }

@@ -65,7 +65,10 @@ pub fn plan_schema(
             } if mode == SchemaMode::Additive && extends(found, wanted) => {
                 plan.extend.push(column.clone());
             }
-            Change::Type { .. } if change.severity() == Severity::Alignable => {
+            Change::Type { wanted, .. }
+                if change.severity() == Severity::Alignable
+                    && !matches!(wanted, ColumnType::Struct(_) | ColumnType::List(_)) =>
+            {
                 errors.push(Error::SchemaWidens {
                     dataset: declared.name().clone(),
                     change: Box::new(change),

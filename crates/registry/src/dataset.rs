@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::prelude::SessionContext;
-use ossature_schema_spec::{DatasetName, DatasetSpec, SortKey, TablePin, Version};
+use ossature_schema_spec::{DatasetName, DatasetSpec, SortKey, TablePin};
 
 use crate::stored::StoredScan;
-use crate::{AlignmentPlan, CATALOG, Error, OpenTable, TableLocation, open_table};
+use crate::{
+    AlignmentPlan, At, CATALOG, Error, OpenTable, OrderingClaim, ScanProjection, TableLocation,
+    open_table,
+};
 
 /// Who reads the files of a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,21 +61,65 @@ impl Dataset {
     ///
     /// **Errors**: [`Error::Unalignable`], [`Error::Unreadable`], and those of [`OpenTable::pin`].
     pub async fn try_new(contract: &DatasetSpec, open: &OpenTable) -> Result<Self, Error> {
+        Self::aligned(contract, open, |stored| Ok(ScanProjection::all(stored))).await
+    }
+
+    /// An opened table as its contract declares it, where declared columns are found among what expressions give instead of
+    /// among the stored columns: renamed, computed, or left out.
+    ///
+    /// `session` has the functions that they may call. See [`ScanProjection`] for what they may be.
+    ///
+    /// **Errors**: those of [`Dataset::try_new`], and [`Error::Projection`] with every expression that is refused.
+    pub async fn projecting<T: AsRef<str>>(
+        contract: &DatasetSpec,
+        open: &OpenTable,
+        expressions: &[T],
+        session: &SessionContext,
+    ) -> Result<Self, Error> {
+        Self::aligned(contract, open, |stored| {
+            ScanProjection::try_new(expressions, stored, session).map_err(|errors| {
+                Error::Projection {
+                    dataset: contract.name().clone(),
+                    errors,
+                }
+            })
+        })
+        .await
+    }
+
+    async fn aligned(
+        contract: &DatasetSpec,
+        open: &OpenTable,
+        project: impl FnOnce(&SchemaRef) -> Result<ScanProjection, Error>,
+    ) -> Result<Self, Error> {
         let pin = open.pin(contract.name())?;
-        let (scan, mut facts) = open_scan(contract, open, pin).await?;
-        let provider = if facts.alignment.is_identity() {
-            scan
-        } else {
-            // An alignment may compute a key anew, so that the stored order says nothing of it.
-            let kept = |key: &&SortKey| {
-                facts.alignment.columns().any(|(name, alignment)| {
-                    *name == key.column && *alignment == crate::ColumnAlignment::Pass
-                })
-            };
-            facts.order = facts.order.iter().take_while(kept).cloned().collect();
-            align(contract, scan, &facts.alignment)?
+        let scan = StoredScan::try_new(open).await?;
+        let stored = scan.provider();
+        let projection = project(&stored.schema())?;
+        let alignment = AlignmentPlan::of_projection(contract, &projection)?;
+        let mut facts = ScanFacts {
+            pin,
+            location: open.location().to_string(),
+            mode: scan.mode(),
+            order: Vec::new(),
+            alignment,
+            files: None,
+            bytes: None,
+            rows: None,
         };
-        Ok(Dataset {
+        if let StoredScan::Direct(scan) = &scan {
+            let claimed = scan.order().map_or(&[][..], OrderingClaim::keys);
+            facts.order = declared_order(claimed, &facts.alignment);
+            facts.files = Some(scan.files());
+            facts.bytes = Some(scan.bytes());
+            facts.rows = scan.rows();
+        }
+        let provider = if facts.alignment.is_identity() {
+            stored
+        } else {
+            align(contract, stored, &facts.alignment)?
+        };
+        Ok(Self {
             contract: contract.clone(),
             provider,
             facts,
@@ -94,54 +142,28 @@ impl Dataset {
     }
 }
 
-/// Opens a dataset at `version`, or at the newest one.
+/// Opens a dataset at a version, or at the newest one.
 ///
 /// **Errors**: those of [`open_table`], and [`Error::Unalignable`] when the stored columns cannot be read as declared.
 pub async fn open_dataset(
     contract: &DatasetSpec,
     location: &TableLocation,
-    version: Option<Version>,
+    at: impl Into<At>,
 ) -> Result<Dataset, Error> {
-    Dataset::try_new(contract, &open_table(location, version).await?).await
+    Dataset::try_new(contract, &open_table(location, at).await?).await
 }
 
-async fn open_scan(
-    contract: &DatasetSpec,
-    open: &OpenTable,
-    pin: TablePin,
-) -> Result<(Arc<dyn TableProvider>, ScanFacts), Error> {
-    let location = open.location().to_string();
-    match StoredScan::try_new(open).await? {
-        StoredScan::Direct(scan) => {
-            let facts = ScanFacts {
-                pin,
-                location,
-                mode: ScanMode::Direct,
-                order: scan
-                    .order()
-                    .map(|claim| claim.keys().to_vec())
-                    .unwrap_or_default(),
-                alignment: AlignmentPlan::try_new(contract, &scan.schema())?,
-                files: Some(scan.files()),
-                bytes: Some(scan.bytes()),
-                rows: scan.rows(),
-            };
-            Ok((Arc::new(*scan), facts))
-        }
-        StoredScan::Delegated(scan) => {
-            let facts = ScanFacts {
-                pin,
-                location,
-                mode: ScanMode::Delegated,
-                order: Vec::new(),
-                alignment: AlignmentPlan::try_new(contract, &scan.schema())?,
-                files: None,
-                bytes: None,
-                rows: None,
-            };
-            Ok((Arc::new(*scan), facts))
-        }
-    }
+/// The order of the stored columns, as that of the declared ones: as far as they are the same values.
+fn declared_order(stored: &[SortKey], alignment: &AlignmentPlan) -> Vec<SortKey> {
+    let declared = |key: &SortKey| {
+        let mut columns = alignment.columns().iter();
+        let column = columns.find(|it| it.is_stored_as() == Some(key.column.as_str()))?;
+        Some(SortKey {
+            column: column.name().clone(),
+            descending: key.descending,
+        })
+    };
+    stored.iter().map_while(declared).collect()
 }
 
 fn align(

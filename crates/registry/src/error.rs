@@ -5,6 +5,8 @@ use datafusion::error::DataFusionError;
 use deltalake_core::DeltaTableError;
 use ossature_schema_spec::{Change, DatasetName, Fingerprint, Version};
 
+use crate::ProjectionError;
+
 /// Why a dataset cannot be opened, or a session cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -71,12 +73,32 @@ pub enum Error {
         found: Fingerprint,
     },
     /// The stored columns cannot be read as the contract declares them.
-    #[error("`{dataset}` cannot be read as declared:{}", list(changes))]
+    #[error("`{dataset}` cannot be read as declared:{}", lines(changes))]
     Unalignable {
         /// The dataset.
         dataset: DatasetName,
         /// Every difference that no projection settles.
         changes: Vec<Change>,
+    },
+    /// Expressions of a scan are refused.
+    #[error("the projection of `{dataset}` does not hold:{}", lines(errors))]
+    Projection {
+        /// The dataset.
+        dataset: DatasetName,
+        /// Every reason, at least one.
+        errors: Vec<ProjectionError>,
+    },
+    /// The table had no version at that time.
+    #[error(
+        "the table at {location} has no version of {wanted} or before; its first is of {first}"
+    )]
+    NoVersionAt {
+        /// The table.
+        location: String,
+        /// The time that was asked for.
+        wanted: String,
+        /// The time of its first version.
+        first: String,
     },
     /// A declared column is stored in a type that no contract can declare.
     #[error("`{dataset}` cannot be read as declared: `{column}` is stored as {found}")]
@@ -175,6 +197,10 @@ impl Error {
             Self::Recreated { .. } => "table_recreated",
             Self::LogDiffers { .. } => "log_differs",
             Self::Unalignable { .. } => "unalignable",
+            Self::Projection { errors, .. } => errors
+                .first()
+                .map_or("projection_refused", ProjectionError::code),
+            Self::NoVersionAt { .. } => "no_version_at",
             Self::Unreadable { .. } => "unreadable_column",
             Self::ConflictingPins { .. } => "conflicting_pins",
             Self::InvalidLog { .. } => "invalid_log",
@@ -191,6 +217,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoTable { .. } => Some("build the lake first".to_owned()),
+            Self::NoVersionAt { first, .. } => Some(format!("ask for {first} or later")),
             Self::NoVersion { newest, .. } => Some(format!("ask for 0 to {newest}")),
             Self::Unalignable { .. } | Self::Unreadable { .. } => {
                 Some("write the table anew under the present contract".to_owned())
@@ -222,8 +249,8 @@ impl Error {
     }
 }
 
-fn list(changes: &[Change]) -> String {
-    changes
+fn lines(reasons: &[impl std::fmt::Display]) -> String {
+    reasons
         .iter()
-        .fold(String::new(), |text, change| format!("{text}\n  {change}"))
+        .fold(String::new(), |text, reason| format!("{text}\n  {reason}"))
 }

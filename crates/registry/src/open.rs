@@ -1,7 +1,9 @@
 //! Opening a table at one version, and only at that one.
 
+use chrono::{DateTime, SecondsFormat};
 use deltalake_core::table::state::DeltaTableState;
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use futures::TryStreamExt;
 use ossature_delta_policy::maps_columns;
 use ossature_schema_spec::{DatasetName, PinIdentity, TablePin, Version};
 
@@ -96,15 +98,50 @@ impl OpenTable {
     }
 }
 
-/// Opens the table at `location`, at `version` or at the newest one.
+/// At which version a table is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum At {
+    /// At the newest one there is.
+    Newest,
+    /// At this one.
+    Version(Version),
+    /// At the last one that was committed at that time or before, in milliseconds since 1970-01-01 00:00:00 UTC.
+    ///
+    /// The times are those of the files in the log, as the protocol has it: a lake that was copied has others.
+    Time(i64),
+}
+
+impl From<Version> for At {
+    fn from(version: Version) -> Self {
+        Self::Version(version)
+    }
+}
+
+impl From<Option<Version>> for At {
+    fn from(version: Option<Version>) -> Self {
+        version.map_or(Self::Newest, Self::Version)
+    }
+}
+
+/// Opens a table at a version, at the last one of a time, or at the newest one.
 ///
-/// **Determinism**: with a version, the rows are the same for ever; without, the newest version is resolved once,
-/// here, and is part of the result.
+/// **Determinism**: with a version, the rows are the same for ever; otherwise the version is resolved once, here, and is
+/// part of the result.
 ///
-/// **Errors**: [`Error::NoTable`], [`Error::NoVersion`], [`Error::WrongVersion`] should the runtime load another
+/// **Errors**: [`Error::NoTable`], [`Error::NoVersion`], [`Error::NoVersionAt`], [`Error::WrongVersion`] should the runtime load another
 /// version than the one asked for (its table providers do); [`Error::InvalidLog`], [`Error::Unsupported`],
 /// [`Error::AmbiguousPath`], [`Error::Delta`].
-pub async fn open_table(
+pub async fn open_table(location: &TableLocation, at: impl Into<At>) -> Result<OpenTable, Error> {
+    let version = match at.into() {
+        At::Newest => None,
+        At::Version(version) => Some(version),
+        At::Time(unix_ms) => Some(version_at(location, unix_ms).await?),
+    };
+    open_version(location, version).await
+}
+
+async fn open_version(
     location: &TableLocation,
     version: Option<Version>,
 ) -> Result<OpenTable, Error> {
@@ -144,6 +181,58 @@ pub async fn open_table(
         version: found,
         commit,
     })
+}
+
+/// The last version that was committed at a time or before.
+///
+/// Versions of one moment follow each other, so that a time names one version: the runtime takes any of them.
+async fn version_at(location: &TableLocation, unix_ms: i64) -> Result<Version, Error> {
+    let no_table = || Error::NoTable {
+        location: location.to_string(),
+    };
+    let table = DeltaTableBuilder::from_url(location.url().clone())
+        .and_then(DeltaTableBuilder::build)
+        .map_err(Error::delta("locating a table"))?;
+    let log = table.log_store();
+    let store = log.object_store(None);
+    let listed = store.list(Some(log.log_path()));
+    let mut commits: Vec<(u64, i64)> = listed
+        .try_filter_map(async |file| {
+            let version = commit_version(file.location.filename());
+            Ok(version.map(|version| (version, file.last_modified.timestamp_millis())))
+        })
+        .try_collect()
+        .await
+        .map_err(|error| Error::delta("listing the log of a table")(error.into()))?;
+    commits.sort_unstable();
+    let first = commits.first().ok_or_else(no_table)?.1;
+    let mut found = None;
+    let mut last = i64::MIN;
+    for (version, committed) in commits {
+        last = committed.max(last.saturating_add(1));
+        if last <= unix_ms {
+            found = Some(Version::new(version));
+        }
+    }
+    found.ok_or_else(|| Error::NoVersionAt {
+        location: location.to_string(),
+        wanted: rendered(unix_ms),
+        first: rendered(first),
+    })
+}
+
+/// The version of a file in a log, if it is a commit.
+fn commit_version(file: Option<&str>) -> Option<u64> {
+    let digits = file?.strip_suffix(".json")?;
+    let is_number = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().ok())?
+}
+
+fn rendered(unix_ms: i64) -> String {
+    match DateTime::from_timestamp_millis(unix_ms) {
+        Some(time) => time.to_rfc3339_opts(SecondsFormat::Millis, true),
+        None => format!("{unix_ms} ms"),
+    }
 }
 
 /// Whether the rows of a version are those of its files, under the names that they have there.

@@ -2,25 +2,37 @@
 
 use std::sync::Arc;
 
+use crate::{At, Error, ForeignScan, GuardedScan, OpenTable, ScanMode, TableLocation, open_table};
 use datafusion::catalog::TableProvider;
-use ossature_schema_spec::Version;
-
-use crate::{Error, ForeignScan, GuardedScan, OpenTable, ScanMode, TableLocation, open_table};
 
 /// The scan of an opened table.
 pub(crate) enum StoredScan {
-    Direct(Box<GuardedScan>),
-    Delegated(Box<ForeignScan>),
+    Direct(Arc<GuardedScan>),
+    Delegated(Arc<ForeignScan>),
 }
 
 impl StoredScan {
     /// Our own scan where our writer made the files, else that of delta-rs.
     pub(crate) async fn try_new(open: &OpenTable) -> Result<Self, Error> {
         Ok(if open.commit().ours && open.holds_own_files()? {
-            Self::Direct(Box::new(GuardedScan::try_new(open)?))
+            Self::Direct(Arc::new(GuardedScan::try_new(open)?))
         } else {
-            Self::Delegated(Box::new(ForeignScan::try_new(open).await?))
+            Self::Delegated(Arc::new(ForeignScan::try_new(open).await?))
         })
+    }
+
+    pub(crate) fn mode(&self) -> ScanMode {
+        match self {
+            Self::Direct(_) => ScanMode::Direct,
+            Self::Delegated(_) => ScanMode::Delegated,
+        }
+    }
+
+    pub(crate) fn provider(&self) -> Arc<dyn TableProvider> {
+        match self {
+            Self::Direct(scan) => Arc::clone(scan) as _,
+            Self::Delegated(scan) => Arc::clone(scan) as _,
+        }
     }
 }
 
@@ -49,23 +61,20 @@ impl StoredTable {
     }
 }
 
-/// Opens a table at `version`, or at the newest one, to be read as it is stored.
+/// Opens a table at a version, or at the newest one, to be read as it is stored.
 ///
 /// For tables that no dataset declares: register [`StoredTable::provider`] in a session under any name.
 ///
 /// **Errors**: those of [`open_table`], and [`Error::Unsupported`].
 pub async fn open_stored(
     location: &TableLocation,
-    version: Option<Version>,
+    at: impl Into<At>,
 ) -> Result<StoredTable, Error> {
-    let open = open_table(location, version).await?;
-    let (mode, provider): (_, Arc<dyn TableProvider>) = match StoredScan::try_new(&open).await? {
-        StoredScan::Direct(scan) => (ScanMode::Direct, Arc::new(*scan)),
-        StoredScan::Delegated(scan) => (ScanMode::Delegated, Arc::new(*scan)),
-    };
+    let open = open_table(location, at).await?;
+    let scan = StoredScan::try_new(&open).await?;
     Ok(StoredTable {
         open,
-        mode,
-        provider,
+        mode: scan.mode(),
+        provider: scan.provider(),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{ColumnName, ColumnSpec, ColumnType, DatasetSpec, SemanticType};
+use crate::{ColumnName, ColumnSpec, ColumnType, DatasetSpec, FieldSpec, SemanticType};
 
 /// One difference between the declared columns and those found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,9 +93,25 @@ impl Change {
     }
 }
 
-/// Whether every value of `from` is a value of `to`.
+/// Whether every value of `from` is a value of `to`. Of groups, fields go by their names: those that are not wanted are left
+/// out, and those that are not there are null.
 fn widens(from: &ColumnType, to: &ColumnType) -> bool {
-    use ColumnType::{Date, Float32, Float64, Int8, Int16, Int32, Int64, TimestampNtz};
+    use ColumnType::{
+        Date, Float32, Float64, Int8, Int16, Int32, Int64, List, Struct, TimestampNtz,
+    };
+    match (from, to) {
+        (List(from), List(to)) => return becomes(from, to),
+        (Struct(from), Struct(to)) => {
+            let stored = |field: &FieldSpec| from.iter().find(|it| it.name() == field.name());
+            // Nothing tells how many of no rows there are: the engine refuses groups without a field in common.
+            return to.iter().any(|field| stored(field).is_some())
+                && to.iter().all(|field| match stored(field) {
+                    Some(from) => becomes(from, field),
+                    None => field.is_nullable(),
+                });
+        }
+        _ => {}
+    }
     matches!(
         (from, to),
         (Int8, Int16 | Int32 | Int64 | Float32 | Float64)
@@ -104,6 +120,13 @@ fn widens(from: &ColumnType, to: &ColumnType) -> bool {
             | (Float32, Float64)
             | (Date, TimestampNtz)
     )
+}
+
+/// Whether a field can be read as another.
+fn becomes(from: &FieldSpec, to: &FieldSpec) -> bool {
+    (to.is_nullable() || !from.is_nullable())
+        && (from.semantic_type().is_none() || from.semantic_type() == to.semantic_type())
+        && (from.column_type() == to.column_type() || widens(from.column_type(), to.column_type()))
 }
 
 impl fmt::Display for Change {

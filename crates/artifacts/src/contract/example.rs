@@ -182,6 +182,8 @@ pub(super) fn scan_artifact() -> Result<Envelope, Error> {
         alignments: vec![ScanAlignmentV1 {
             column: "rank".to_owned(),
             alignment: "cast from Int32".to_owned(),
+            sql: "CAST(rank AS BIGINT)".to_owned(),
+            sources: texts(["rank"]),
         }],
         dropped: texts(["note"]),
         files: Some(4),

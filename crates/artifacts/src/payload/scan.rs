@@ -1,7 +1,6 @@
 //! What was decided when a dataset was opened.
 
 use ossature_registry::{AlignmentPlan, ColumnAlignment, ScanFacts, ScanMode};
-use ossature_schema_spec::ColumnName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -62,8 +61,13 @@ impl ScanModeV1 {
 pub struct ScanAlignmentV1 {
     /// The column.
     pub column: String,
-    /// How: `tag`, `cast from <type>`, `default <value>` or `null`.
+    /// How: `tag`, `cast from <type>`, `default <value>`, `null`, `rename from <column>` or `expression <SQL>`; the last two
+    /// with `, cast from <type>` behind them where the type is another one.
     pub alignment: String,
+    /// Its value, as normalised SQL over the stored columns.
+    pub sql: String,
+    /// The stored columns that it is made of, ordered by name.
+    pub sources: Vec<String>,
 }
 
 impl Payload for ScanArtifactV1 {
@@ -102,14 +106,14 @@ impl From<&ScanFacts> for ScanArtifactV1 {
 }
 
 fn alignments(plan: &AlignmentPlan) -> Vec<ScanAlignmentV1> {
-    let is_changed = |(_, alignment): &(&ColumnName, &ColumnAlignment)| {
-        !matches!(alignment, ColumnAlignment::Pass)
-    };
-    plan.columns()
-        .filter(is_changed)
-        .map(|(column, alignment)| ScanAlignmentV1 {
-            column: column.to_string(),
-            alignment: alignment.to_string(),
+    let columns = plan.columns().iter();
+    columns
+        .filter(|column| *column.alignment() != ColumnAlignment::Pass)
+        .map(|column| ScanAlignmentV1 {
+            column: column.name().to_string(),
+            alignment: column.alignment().to_string(),
+            sql: column.sql(),
+            sources: column.sources().into_iter().collect(),
         })
         .collect()
 }
