@@ -420,7 +420,7 @@ async fn a_file_that_was_removed_under_another_spelling_does_not_come_back() -> 
 }
 
 #[tokio::test]
-async fn files_outside_of_the_folder_are_read() -> Result<(), Failure> {
+async fn files_outside_of_the_folder_are_read_where_they_are_allowed() -> Result<(), Failure> {
     let elsewhere = tempfile::tempdir()?;
     let folder = elsewhere.path().join("a b%20é");
     let other = HandMade::try_new(&folder)?;
@@ -431,7 +431,14 @@ async fn files_outside_of_the_folder_are_read() -> Result<(), Failure> {
         let near = (theirs.table).add("near.parquet", &one_id()?, &json!({}))?;
         far["add"]["path"] = json!(path);
         theirs.begin(&json!([field("id", "long")]), &[], &[near, far.clone()])?;
-        assert_eq!(theirs.rows("SELECT id FROM t").await?, ["1", "1"], "{path}");
+        assert_eq!(theirs.refusal().await?, "path_escapes", "{path}");
+        let location = theirs.lake.location(NAME)?;
+        let location = location.allow(&elsewhere.path().to_string_lossy())?;
+        let table = open_stored(&location, None).await?;
+        let session = SessionSpec::default().build()?;
+        session.register_table("t", table.provider())?;
+        let rows = session.sql("SELECT id FROM t").await?.collect().await?;
+        assert_eq!(lines(&rows)?, ["1", "1"], "{path}");
     }
     Ok(())
 }

@@ -13,6 +13,8 @@ mod guards;
 mod maintenance;
 mod modes;
 mod ordered_plans;
+mod pins;
 mod published;
+mod tasks;
 mod writer;
 mod written_plans;

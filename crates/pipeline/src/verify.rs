@@ -355,9 +355,12 @@ impl Verification {
             return Ok(());
         };
         let published = Published::from(&pin);
-        let difference = match published.open(&lake.location(&pin.dataset)?).await {
+        let location = lake.location(&pin.dataset)?;
+        let open = open_table(&location, pin.version).await;
+        let checked = open.and_then(|open| published.check(&open));
+        let difference = match checked {
             // Looked for elsewhere.
-            Ok(_) | Err(ossature_registry::Error::NoTable { .. }) => return Ok(()),
+            Ok(()) | Err(ossature_registry::Error::NoTable { .. }) => return Ok(()),
             Err(error) => Difference::Log {
                 code: error.code(),
                 reason: redact(&describe(&error)),

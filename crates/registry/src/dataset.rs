@@ -150,7 +150,12 @@ pub async fn open_dataset(
     location: &TableLocation,
     at: impl Into<At>,
 ) -> Result<Dataset, Error> {
-    Dataset::try_new(contract, &open_table(location, at).await?).await
+    let at = at.into();
+    let open = open_table(location, at).await?;
+    if at != At::Newest {
+        open.check_files().await?;
+    }
+    Dataset::try_new(contract, &open).await
 }
 
 /// The order of the stored columns, as that of the declared ones: as far as they are the same values.

@@ -136,6 +136,42 @@ pub enum Error {
         /// What the runtime lacks.
         reason: String,
     },
+    /// A path leads out of the folder that it belongs to.
+    #[error("`{path}` leads out of {location}")]
+    Escapes {
+        /// The table, or the lake.
+        location: String,
+        /// The path.
+        path: String,
+    },
+    /// Files of a version were deleted.
+    #[error("{missing} of the files of {version} of {location} are gone, `{path}` among them")]
+    Vacuumed {
+        /// The table.
+        location: String,
+        /// The version.
+        version: Version,
+        /// The first of the files.
+        path: String,
+        /// How many files are gone.
+        missing: usize,
+    },
+    /// The bytes of a scan cannot be made, or do not fit what is found.
+    #[error("the scan cannot be handed over: {reason}")]
+    Task {
+        /// Why.
+        reason: String,
+    },
+    /// A plan reads a table at two versions.
+    #[error("`{table}` is read at {one} and at {other} in one plan")]
+    TwoVersions {
+        /// The table, by one of its names.
+        table: String,
+        /// The earlier version.
+        one: Version,
+        /// The later version.
+        other: Version,
+    },
     /// The log spells the path of one file in two ways, which the runtime takes for two files.
     ///
     /// It would read a file that was removed under the other spelling.
@@ -205,6 +241,10 @@ impl Error {
             Self::ConflictingPins { .. } => "conflicting_pins",
             Self::InvalidLog { .. } => "invalid_log",
             Self::Unsupported { .. } => "unsupported_table",
+            Self::Escapes { .. } => "path_escapes",
+            Self::Vacuumed { .. } => "version_vacuumed",
+            Self::Task { .. } => "scan_task_invalid",
+            Self::TwoVersions { .. } => "two_versions",
             Self::AmbiguousPath { .. } => "ambiguous_path",
             Self::Unremovable { .. } => "unremovable_file",
             Self::Corrupt { .. } => "corrupt_table",
@@ -225,6 +265,16 @@ impl Error {
             Self::Recreated { .. } | Self::LogDiffers { .. } | Self::InvalidLog { .. } => Some(
                 "restore the table's folder from a copy; or remove it and build the lake anew"
                     .to_owned(),
+            ),
+            Self::Vacuumed { .. } => Some(
+                "read a later version; or keep this one longer: raise `vacuum.after_days` in the policy"
+                    .to_owned(),
+            ),
+            Self::TwoVersions { .. } => {
+                Some("write one of the versions into a table of its own".to_owned())
+            }
+            Self::Escapes { .. } => Some(
+                "allow the folder, if the files are meant to lie there".to_owned(),
             ),
             Self::AmbiguousPath { .. } | Self::Unremovable { .. } => Some(
                 "rewrite the table with the engine that removed the file, to relative paths"

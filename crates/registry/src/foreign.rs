@@ -82,6 +82,12 @@ impl ForeignScan {
     }
 }
 
+impl ForeignScan {
+    pub(crate) fn open(&self) -> &OpenTable {
+        &self.open
+    }
+}
+
 #[async_trait]
 impl TableProvider for ForeignScan {
     fn schema(&self) -> SchemaRef {

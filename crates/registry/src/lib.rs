@@ -30,6 +30,7 @@
 
 mod align;
 mod commit;
+mod confinement;
 mod dataset;
 mod error;
 mod field_ids;
@@ -38,6 +39,7 @@ mod foreign;
 mod guard;
 mod location;
 mod mapping;
+mod one_version;
 mod open;
 mod paths;
 mod physical;
@@ -45,7 +47,9 @@ mod projection;
 mod published;
 mod scan;
 mod session;
+mod storage;
 mod stored;
+mod task;
 
 pub use align::{AlignedColumn, AlignmentPlan, ColumnAlignment};
 pub use commit::{COMMIT_KEY_PREFIX, CommitFacts, OrderingClaim, commit_keys};
@@ -59,4 +63,6 @@ pub use projection::{ProjectionError, ScanProjection};
 pub use published::Published;
 pub use scan::GuardedScan;
 pub use session::{CATALOG, SessionSpec};
+pub use storage::StorageOptions;
 pub use stored::{StoredTable, open_stored};
+pub use task::ScanTask;

@@ -1,56 +1,137 @@
 //! Where tables lie: a lake is a folder of stages, a stage a folder of tables.
 
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::path::{Component, Path, PathBuf};
 
+use deltalake_core::DeltaTableBuilder;
 use deltalake_core::logstore::logstore_factories;
 use ossature_schema_spec::DatasetName;
 use url::Url;
 
-use crate::Error;
+use crate::{Error, StorageOptions};
 
 /// The stage of the run records. It is no SQL schema of its own name: it is kept apart from the data as `_ossature`.
 const RUNS_STAGE: &str = "runs";
 const RUNS_FOLDER: &str = "_ossature";
 
-/// The folder in which one table lies.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TableLocation(Url);
+/// The folder in which one table lies, and what its store is opened with. Two locations are equal when the folders are.
+#[derive(Debug, Clone)]
+pub struct TableLocation {
+    url: Url,
+    options: StorageOptions,
+    /// Folders, with a slash at their ends.
+    allowed: Vec<Url>,
+}
 
 impl TableLocation {
     /// A table of its own, outside of a lake: a URL, or a local folder.
     ///
     /// **Errors**: [`Error::InvalidLocation`].
     pub fn try_new(location: &str) -> Result<Self, Error> {
-        folder(location).map(Self)
+        folder(location).map(Self::of)
+    }
+
+    fn of(url: Url) -> Self {
+        Self {
+            url,
+            options: StorageOptions::default(),
+            allowed: Vec::new(),
+        }
+    }
+
+    /// Opens the store with these options, besides those of the environment.
+    #[must_use]
+    pub fn with_options(self, options: StorageOptions) -> Self {
+        Self { options, ..self }
+    }
+
+    /// Lets the log of the table name files of another folder: a URL, or a local folder. Shallow clones do that.
+    ///
+    /// **Errors**: [`Error::InvalidLocation`].
+    pub fn allow(mut self, root: &str) -> Result<Self, Error> {
+        self.allowed.push(folder(root)?);
+        Ok(self)
     }
 
     /// The URL, with a slash at its end.
     pub fn url(&self) -> &Url {
-        &self.0
+        &self.url
+    }
+
+    pub(crate) fn allowed(&self) -> &[Url] {
+        &self.allowed
+    }
+
+    /// The table there, without looking whether there is one.
+    ///
+    /// **Errors**: [`Error::Delta`] when the store cannot be opened.
+    pub fn builder(&self) -> Result<DeltaTableBuilder, Error> {
+        DeltaTableBuilder::from_url(self.url.clone())
+            .map(|builder| builder.with_storage_options(self.options.expose()))
+            .map_err(Error::delta("locating a table"))
     }
 }
 
-impl std::fmt::Display for TableLocation {
+impl PartialEq for TableLocation {
+    fn eq(&self, other: &Self) -> bool {
+        self.url == other.url
+    }
+}
+
+impl Eq for TableLocation {}
+
+impl Hash for TableLocation {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.url.hash(state);
+    }
+}
+
+impl fmt::Display for TableLocation {
     /// Without user, query and fragment, which may hold secrets; a local folder is shown as a path.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Ok(path) = self.0.to_file_path() {
-            return write!(f, "{}", path.display());
-        }
-        let host = self.0.host_str().unwrap_or_default();
-        write!(f, "{}://{host}{}", self.0.scheme(), self.0.path())
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show(&self.url, f)
     }
 }
 
-/// The root of a lake.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lake(Url);
+fn show(url: &Url, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if let Ok(path) = url.to_file_path() {
+        return write!(f, "{}", path.display());
+    }
+    let host = url.host_str().unwrap_or_default();
+    write!(f, "{}://{host}{}", url.scheme(), url.path())
+}
+
+/// The root of a lake, and what its store is opened with. Two lakes are equal when the roots are.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    url: Url,
+    options: StorageOptions,
+}
+
+impl PartialEq for Lake {
+    fn eq(&self, other: &Self) -> bool {
+        self.url == other.url
+    }
+}
+
+impl Eq for Lake {}
 
 impl Lake {
     /// The lake at a URL, or in a local folder that need not exist yet.
     ///
     /// **Errors**: [`Error::InvalidLocation`].
     pub fn try_new(location: &str) -> Result<Self, Error> {
-        folder(location).map(Self)
+        Ok(Self {
+            url: folder(location)?,
+            options: StorageOptions::default(),
+        })
+    }
+
+    /// Opens the store with these options, besides those of the environment.
+    #[must_use]
+    pub fn with_options(self, options: StorageOptions) -> Self {
+        Self { options, ..self }
     }
 
     /// The folder of a dataset: `<stage>/<table>/`, and `_ossature/<table>/` for the stage `runs`.
@@ -63,41 +144,68 @@ impl Lake {
         };
         // Dataset names are lower-case identifiers, so the result cannot leave the lake.
         let url = self
-            .0
+            .url
             .join(&format!("{stage}/{}/", dataset.table()))
             .map_err(|error| Error::InvalidLocation {
                 found: dataset.to_string(),
                 reason: error.to_string(),
             })?;
-        Ok(TableLocation(url))
+        Ok(TableLocation::of(url).with_options(self.options.clone()))
+    }
+
+    /// A folder of the lake by its path below the root, for tables that are no datasets.
+    ///
+    /// **Errors**: [`Error::Escapes`] when the path leads out of the lake: it is absolute, or has `..` in it.
+    pub fn table(&self, path: &str) -> Result<TableLocation, Error> {
+        let escapes = || Error::Escapes {
+            location: self.to_string(),
+            path: path.to_owned(),
+        };
+        let is_plain = |part: &str| {
+            !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', ':', '%'])
+        };
+        let path = path.strip_suffix('/').unwrap_or(path);
+        if !path.split('/').all(is_plain) {
+            return Err(escapes());
+        }
+        let url = self.url.join(&format!("{path}/")).map_err(|_| escapes())?;
+        if !url.as_str().starts_with(self.url.as_str()) {
+            return Err(escapes());
+        }
+        Ok(TableLocation::of(url).with_options(self.options.clone()))
     }
 
     /// The folder as a local path, if it is one.
     pub fn local_path(&self) -> Option<PathBuf> {
-        self.0.to_file_path().ok()
+        self.url.to_file_path().ok()
     }
 
     /// The URL, with a slash at its end.
     pub fn url(&self) -> &Url {
-        &self.0
+        &self.url
     }
 }
 
-impl std::fmt::Display for Lake {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        TableLocation(self.0.clone()).fmt(f)
+impl fmt::Display for Lake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show(&self.url, f)
+    }
+}
+
+/// The text of a location, without what may be a secret: what cannot be parsed is shown as it came, unless it could hold a
+/// password.
+pub(crate) fn shown(location: &str) -> String {
+    match Url::parse(location) {
+        Ok(url) if location.contains("://") => TableLocation::of(url).to_string(),
+        _ if location.contains('@') => "the location".to_owned(),
+        _ => location.to_owned(),
     }
 }
 
 /// The URL of a folder, with a slash at its end.
 fn folder(location: &str) -> Result<Url, Error> {
     let refuse = |reason: String| Error::InvalidLocation {
-        // What cannot be parsed is shown as it came, unless it could hold a password.
-        found: match Url::parse(location) {
-            Ok(url) if url.has_host() => TableLocation(url).to_string(),
-            _ if location.contains('@') => "the location".to_owned(),
-            _ => location.to_owned(),
-        },
+        found: shown(location),
         reason,
     };
     let mut url = if location.contains("://") {
@@ -113,6 +221,7 @@ fn folder(location: &str) -> Result<Url, Error> {
         let folder = format!("{}/", url.path());
         url.set_path(&folder);
     }
+    check_secrets(&url).map_err(refuse)?;
     check_scheme(&url).map_err(refuse)?;
     check_folder(&url).map_err(refuse)?;
     Ok(url)
@@ -142,6 +251,17 @@ fn without_parents(path: &Path) -> PathBuf {
         }
         folder
     })
+}
+
+/// A URL is written down in many places: what opens a store is no part of it.
+fn check_secrets(url: &Url) -> Result<(), String> {
+    if url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err(
+            "it holds a password, a query or a fragment: secrets belong in the environment"
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
 /// There is a store for the scheme: this process knows those that were registered with delta-rs.
@@ -205,11 +325,67 @@ mod tests {
     #[test]
     fn secrets_in_a_url_are_not_shown() {
         let url = "s3://key:secret@bucket/lake/?sig=secret";
-        let lake = Lake(Url::parse(url).unwrap());
-        assert_eq!(lake.to_string(), "s3://bucket/lake/");
-        let refused = Lake::try_new(url).unwrap_err().to_string();
-        assert!(!refused.contains("secret"), "{refused}");
-        assert!(refused.contains("there is no store for `s3`, only for: file, memory"));
+        let location = TableLocation::of(Url::parse(url).unwrap());
+        assert_eq!(location.to_string(), "s3://bucket/lake/");
+        for url in [url, "s3://bucket/lake?sig=secret", "memory:///lake#secret"] {
+            let refused = Lake::try_new(url).unwrap_err().to_string();
+            assert!(
+                !refused.contains("=secret") && !refused.contains("#secret"),
+                "{refused}"
+            );
+            assert!(
+                refused.contains("secrets belong in the environment"),
+                "{refused}"
+            );
+        }
+    }
+
+    #[test]
+    fn options_are_shown_nowhere() {
+        let options: StorageOptions = [("token", "canary")].into_iter().collect();
+        let lake = Lake::try_new("memory:///lake")
+            .unwrap()
+            .with_options(options);
+        let location = lake.table("a/b").unwrap();
+        for told in [
+            format!("{lake:?} {lake}"),
+            format!("{location:?} {location}"),
+        ] {
+            assert!(!told.contains("canary"), "{told}");
+        }
+        assert!(format!("{location:?}").contains("token"));
+    }
+
+    #[test]
+    fn paths_that_leave_the_lake_are_refused() {
+        let lake = Lake::try_new("/data/lake").unwrap();
+        assert_eq!(lake.table("a/b").unwrap().to_string(), "/data/lake/a/b/");
+        for path in [
+            "",
+            "/a",
+            "../a",
+            "a/../../b",
+            "a//b",
+            "./a",
+            "a\\b",
+            "c:/a",
+            "%2e%2e/a",
+            "file:///a",
+        ] {
+            let refused = lake.table(path).unwrap_err();
+            assert_eq!(refused.code(), "path_escapes", "{path}");
+        }
+    }
+
+    #[test]
+    fn schemes_without_a_store_are_refused() {
+        let refused = Lake::try_new("gopher://bucket/lake")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains("there is no store for `gopher`, only for: file, memory"),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Opening a table at one version, and only at that one.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, SecondsFormat};
 use deltalake_core::table::state::DeltaTableState;
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
@@ -7,6 +9,7 @@ use futures::TryStreamExt;
 use ossature_delta_policy::maps_columns;
 use ossature_schema_spec::{DatasetName, PinIdentity, TablePin, Version};
 
+use crate::confinement::check_confined;
 use crate::mapping::keeps_names;
 use crate::paths::{check_removable, check_spellings, is_own};
 use crate::{CommitFacts, Error, TableLocation};
@@ -80,6 +83,43 @@ impl OpenTable {
         check_removable(&self.location, &self.table).await
     }
 
+    /// Refuses a version of which a file was deleted. Nothing is looked for when the version is the newest one, whose files
+    /// no vacuum deletes.
+    ///
+    /// **Cost**: the log is listed, and the table's folder where there are later versions.
+    ///
+    /// **Errors**: [`Error::Vacuumed`], [`Error::Delta`].
+    pub async fn check_files(&self) -> Result<(), Error> {
+        let failed = || Error::delta("looking for the files of a version");
+        let log = self.table.log_store();
+        let newest = log.get_latest_version(self.version.number()).await;
+        if newest.map_err(failed())? == self.version.number() {
+            return Ok(());
+        }
+        let files = self.snapshot()?.log_data();
+        // Files of other folders are not looked for.
+        let files = files.iter().filter(|file| !has_root(&file.path()));
+        let mut missing: BTreeSet<_> = files.map(|file| file.object_store_path()).collect();
+        let store = self.table.object_store();
+        let mut listed = store.list(None);
+        while !missing.is_empty() {
+            let found = listed.try_next().await;
+            match found.map_err(|error| failed()(error.into()))? {
+                Some(found) => missing.remove(&found.location),
+                None => break,
+            };
+        }
+        match missing.first() {
+            None => Ok(()),
+            Some(path) => Err(Error::Vacuumed {
+                location: self.location.to_string(),
+                version: self.version,
+                path: path.to_string(),
+                missing: missing.len(),
+            }),
+        }
+    }
+
     /// The pin under which a dataset reads it.
     ///
     /// **Errors**: those of [`OpenTable::snapshot_digest`].
@@ -145,18 +185,18 @@ async fn open_version(
     location: &TableLocation,
     version: Option<Version>,
 ) -> Result<OpenTable, Error> {
-    let builder = || DeltaTableBuilder::from_url(location.url().clone());
-    let pinned = builder().map_err(Error::delta("locating a table"))?;
+    let pinned = location.builder()?;
     let pinned = match version {
         Some(version) => pinned.with_version(version.number()),
         None => pinned,
     };
     let table = match pinned.load().await {
         Ok(table) => table,
-        Err(error) => return Err(why_not(location, builder(), version, error).await),
+        Err(error) => return Err(why_not(location, version, error).await),
     };
     check_spellings(location, &table).await?;
     let snapshot = table.snapshot().map_err(Error::delta("loading a table"))?;
+    check_confined(location, snapshot)?;
     let found = Version::new(snapshot.version());
     if let Some(wanted) = version.filter(|wanted| *wanted != found) {
         return Err(Error::WrongVersion {
@@ -190,9 +230,8 @@ async fn version_at(location: &TableLocation, unix_ms: i64) -> Result<Version, E
     let no_table = || Error::NoTable {
         location: location.to_string(),
     };
-    let table = DeltaTableBuilder::from_url(location.url().clone())
-        .and_then(DeltaTableBuilder::build)
-        .map_err(Error::delta("locating a table"))?;
+    let table = location.builder()?.build();
+    let table = table.map_err(Error::delta("locating a table"))?;
     let log = table.log_store();
     let store = log.object_store(None);
     let listed = store.list(Some(log.log_path()));
@@ -235,6 +274,11 @@ fn rendered(unix_ms: i64) -> String {
     }
 }
 
+/// Whether a path in a log is a whole one.
+fn has_root(path: &str) -> bool {
+    path.starts_with('/') || path.contains("://")
+}
+
 /// Whether the rows of a version are those of its files, under the names that they have there.
 ///
 /// Our writer makes no other tables. Where somebody else did, its commits on top cannot speak for what lies below: a
@@ -251,11 +295,10 @@ fn holds_what_files_hold(snapshot: &DeltaTableState) -> bool {
 /// Tells apart a missing table, a missing version and every other failure.
 async fn why_not(
     location: &TableLocation,
-    builder: Result<DeltaTableBuilder, DeltaTableError>,
     version: Option<Version>,
     error: DeltaTableError,
 ) -> Error {
-    let Ok(table) = builder.and_then(DeltaTableBuilder::build) else {
+    let Ok(Ok(table)) = location.builder().map(DeltaTableBuilder::build) else {
         return Error::delta("loading a table")(error);
     };
     match table.verify_deltatable_existence().await {

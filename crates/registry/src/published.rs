@@ -34,7 +34,7 @@ impl From<&TablePin> for Published {
 impl Published {
     /// Opens the version.
     ///
-    /// **Errors**: those of [`open_table`] and [`Published::check`].
+    /// **Errors**: those of [`open_table`], [`Published::check`] and [`OpenTable::check_files`].
     pub async fn open(&self, location: &TableLocation) -> Result<OpenTable, Error> {
         let open = match open_table(location, Some(self.version)).await {
             // A table that was made anew has fewer versions at first.
@@ -45,6 +45,7 @@ impl Published {
             open => open?,
         };
         self.check(&open)?;
+        open.check_files().await?;
         Ok(open)
     }
 

@@ -5,7 +5,7 @@
 //! opened, leaves every filter in the plan, prunes by exact bounds only, and declares the order that was proven when
 //! the files were written. Reading a file is left to DataFusion.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use datafusion::arrow::datatypes::{FieldRef, Fields, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PrunableStatistics;
 use datafusion::common::stats::Precision;
-use datafusion::common::{DFSchema, Result, ScalarValue, Statistics};
+use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
@@ -40,21 +40,22 @@ use crate::{Error, OpenTable, OrderingClaim, guard};
 
 /// A table provider over the files of one version, for tables whose pinned commit our writer made.
 pub struct GuardedScan {
-    location: String,
-    version: u64,
+    open: OpenTable,
     store: ObjectStoreUrl,
     /// Columns inside the files, then partition columns.
     schema: SchemaRef,
     partition_fields: Fields,
     files: Vec<TableFile>,
     order: Option<OrderingClaim>,
+    /// The groups in which files are read, as places in `files`, where somebody else has chosen them.
+    assigned: Option<Vec<Vec<usize>>>,
 }
 
 impl fmt::Debug for GuardedScan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GuardedScan")
-            .field("location", &self.location)
-            .field("version", &self.version)
+            .field("location", &self.open.location().to_string())
+            .field("version", &self.open.version())
             .field("files", &self.files.len())
             .finish_non_exhaustive()
     }
@@ -90,13 +91,77 @@ impl GuardedScan {
             file.path = folder.parts().chain(file.path.parts()).collect();
         }
         Ok(Self {
-            location: open.location().to_string(),
-            version: open.version().number(),
+            open: open.clone(),
             store,
             schema,
             partition_fields: partition.into(),
             files,
             order: open.commit().order.clone(),
+            assigned: None,
+        })
+    }
+
+    /// Lists the files of groups, by their paths below the table's folder, and reads each group in one stream.
+    ///
+    /// **Errors**: those of [`GuardedScan::try_new`], and [`Error::Task`] when a file is not there, or in two groups.
+    pub(crate) fn of_groups(open: &OpenTable, groups: &[Vec<String>]) -> Result<Self, Error> {
+        let mut scan = Self::try_new(open)?;
+        let folder = scan.folder()?;
+        let mut places: BTreeMap<String, usize> = scan
+            .files
+            .iter()
+            .enumerate()
+            .map(|(place, file)| (file.path.to_string(), place))
+            .collect();
+        let mut assigned = Vec::with_capacity(groups.len());
+        for group in groups {
+            let found = group.iter().map(|path| {
+                let place = places.remove(&format!("{folder}/{path}"));
+                place.ok_or_else(|| Error::Task {
+                    reason: format!(
+                        "`{path}` is no file of {}, or is named twice",
+                        open.version()
+                    ),
+                })
+            });
+            assigned.push(found.collect::<Result<_, _>>()?);
+        }
+        scan.assigned = Some(assigned);
+        Ok(scan)
+    }
+
+    /// Deals the files that may hold a row for which the filters are true to groups, by their paths below the table's folder.
+    pub(crate) fn assign(
+        &self,
+        state: &dyn Session,
+        filters: &[Expr],
+        groups_max: usize,
+    ) -> Result<Vec<Vec<String>>> {
+        let helpful = filters.iter().filter(|filter| {
+            guard::pushdown(filter, &self.schema) != TableProviderFilterPushDown::Unsupported
+        });
+        let helpful: Vec<Expr> = helpful.cloned().collect();
+        let kept = self.prune(state, &helpful)?;
+        let folder = self.folder();
+        let folder = folder.map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let below = format!("{folder}/");
+        let groups = self.groups(&kept, groups_max).into_iter().map(|group| {
+            let files = group.iter();
+            let paths = files.map(|file| {
+                let path = file.object_meta.location.as_ref();
+                path.strip_prefix(&below).unwrap_or(path).to_owned()
+            });
+            paths.collect()
+        });
+        Ok(groups.collect())
+    }
+
+    /// The table's folder in its store.
+    fn folder(&self) -> Result<Path, Error> {
+        Path::from_url_path(self.open.location().url().path()).map_err(|error| Error::Corrupt {
+            what: "the location",
+            location: self.open.location().to_string(),
+            reason: error.to_string(),
         })
     }
 
@@ -113,12 +178,7 @@ impl GuardedScan {
             });
         }
         let mut scan = Self::try_new(open)?;
-        let folder = Path::from_url_path(open.location().url().path());
-        let folder = folder.map_err(|error| Error::Corrupt {
-            what: "the location",
-            location: open.location().to_string(),
-            reason: error.to_string(),
-        })?;
+        let folder = scan.folder()?;
         let wanted: BTreeSet<String> = paths
             .iter()
             .map(|path| format!("{folder}/{path}"))
@@ -138,6 +198,10 @@ impl GuardedScan {
         }
         scan.order = None;
         Ok(scan)
+    }
+
+    pub(crate) fn open(&self) -> &OpenTable {
+        &self.open
     }
 
     /// How many files the version has.
@@ -194,7 +258,16 @@ impl GuardedScan {
     }
 
     /// Splits files into contiguous groups of about equal size, so that every group keeps the order.
-    fn groups(files: &[&TableFile], groups_max: usize) -> Vec<FileGroup> {
+    fn groups(&self, files: &[&TableFile], groups_max: usize) -> Vec<FileGroup> {
+        if let Some(assigned) = &self.assigned {
+            let kept: BTreeSet<&Path> = files.iter().map(|file| &file.path).collect();
+            let groups = assigned.iter().map(|group| {
+                let files = group.iter().map(|place| &self.files[*place]);
+                let files = files.filter(|file| kept.contains(&file.path));
+                FileGroup::new(files.map(partitioned).collect())
+            });
+            return groups.filter(|group| !group.is_empty()).collect();
+        }
         let total: u64 = files.iter().map(|file| file.size).sum();
         let share = total
             .div_ceil(u64::try_from(groups_max.max(1)).unwrap_or(1))
@@ -342,8 +415,10 @@ impl TableProvider for GuardedScan {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.open.table().update_datafusion_session(state)?;
         let files = self.prune(state, filters)?;
-        if files.is_empty() {
+        let groups = self.groups(&files, state.config().target_partitions());
+        if groups.iter().all(FileGroup::is_empty) {
             let schema = match projection {
                 Some(columns) => Arc::new(self.schema.project(columns)?),
                 None => Arc::clone(&self.schema),
@@ -363,7 +438,6 @@ impl TableProvider for GuardedScan {
                 ..Default::default()
             },
         );
-        let groups = Self::groups(&files, state.config().target_partitions());
         let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
             .with_file_groups(groups)
             .with_projection_indices(projection.cloned())?

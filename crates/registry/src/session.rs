@@ -10,6 +10,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::Error;
+use crate::one_version::OneVersion;
 
 /// The catalog that holds every registered dataset.
 pub const CATALOG: &str = "lake";
@@ -75,6 +76,7 @@ impl SessionSpec {
             .with_config(config)
             .with_runtime_env(runtime)
             .with_default_features()
+            .with_analyzer_rule(Arc::new(OneVersion))
             .with_physical_optimizer_rules(crate::physical::rules())
             .build();
         let catalog = MemoryCatalogProvider::new();

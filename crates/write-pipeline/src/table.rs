@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_schema::{Schema, SchemaRef};
+use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel as _;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{
@@ -11,7 +12,6 @@ use deltalake_core::kernel::{
 };
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::table::state::DeltaTableState;
-use deltalake_core::{DeltaTableBuilder, DeltaTableError};
 use ossature_delta_policy::{
     DeltaFeature, EnablementReport, Errors, FeatureGate, Protocol, ProtocolReport, ProtocolSupport,
     SchemaMode, SchemaPlan, TableChange, TableState, check_schema_mode, gate, maps_columns,
@@ -305,9 +305,7 @@ async fn create(request: &WriteRequest) -> Result<Option<EnablementReport>, Erro
         .and_then(|metadata| metadata.with_description(contract.description().to_owned()))
         .map_err(|error| failed()(error.into()))?;
     let protocol = protocol_action(protocol)?;
-    let table = DeltaTableBuilder::from_url(location.url().clone())
-        .and_then(DeltaTableBuilder::build)
-        .map_err(failed())?;
+    let table = location.builder()?.build().map_err(failed())?;
     let properties = CommitProperties::default()
         .with_metadata(rules(request))
         .with_max_retries(0);
