@@ -18,6 +18,7 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -36,6 +37,7 @@ use url::Position;
 use crate::files::{TableFile, list_files};
 use crate::foreign::wide_times;
 use crate::mapping::without_numbers;
+use crate::paths::is_own;
 use crate::{Error, OpenTable, OrderingClaim, guard};
 
 /// A table provider over the files of one version, for tables whose pinned commit our writer made.
@@ -418,6 +420,7 @@ impl TableProvider for GuardedScan {
         self.open.table().update_datafusion_session(state)?;
         let files = self.prune(state, filters)?;
         let groups = self.groups(&files, state.config().target_partitions());
+        let runtime = state.runtime_env();
         if groups.iter().all(FileGroup::is_empty) {
             let schema = match projection {
                 Some(columns) => Arc::new(self.schema.project(columns)?),
@@ -432,12 +435,19 @@ impl TableProvider for GuardedScan {
             .build();
         let mut options = state.config_options().execution.parquet.clone();
         wide_times(&mut options);
-        let source = ParquetSource::new(table_schema).with_table_parquet_options(
+        let mut source = ParquetSource::new(table_schema).with_table_parquet_options(
             datafusion::common::config::TableParquetOptions {
                 global: options,
                 ..Default::default()
             },
         );
+        if files.iter().all(|file| is_own(file.path.as_ref())) {
+            // Files of one name have one content, so that what was read of a footer stays true.
+            let store = runtime.object_store(&self.store)?;
+            let cache = runtime.cache_manager.get_file_metadata_cache();
+            let readers = CachedParquetFileReaderFactory::new(store, cache);
+            source = source.with_parquet_file_reader_factory(Arc::new(readers));
+        }
         let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
             .with_file_groups(groups)
             .with_projection_indices(projection.cloned())?

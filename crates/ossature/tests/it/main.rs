@@ -13,5 +13,6 @@ mod policy;
 mod program;
 mod query;
 mod runs;
+mod secrets;
 mod shop;
 mod verify;
