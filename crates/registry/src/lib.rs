@@ -49,6 +49,7 @@ mod scan;
 mod session;
 mod storage;
 mod stored;
+mod stores;
 mod task;
 
 pub use align::{AlignedColumn, AlignmentPlan, ColumnAlignment};

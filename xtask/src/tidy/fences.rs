@@ -73,9 +73,9 @@ const FENCES: &[Fence] = &[
     },
     Fence {
         dependency: "rmp-serde",
-        packages: &["artifacts"],
+        packages: &["artifacts", "registry"],
         holds_in_tests: false,
-        because: "payloads are encoded in `artifacts`",
+        because: "payloads are encoded in `artifacts`, and scans in `registry`",
     },
     Fence {
         dependency: "clap",

@@ -1,5 +1,6 @@
 //! The program as its users meet it: a process with arguments, a source tree, a lake, and an exit code.
 
+mod buckets;
 mod build;
 mod determinism;
 mod exit_codes;
