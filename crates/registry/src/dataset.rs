@@ -9,7 +9,8 @@ use datafusion::common::TableReference;
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::prelude::SessionContext;
-use ossature_schema_spec::{DatasetName, DatasetSpec, SortKey, TablePin};
+use ossature_delta_policy::Protocol;
+use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, SortKey, TablePin};
 
 use crate::stored::StoredScan;
 use crate::{
@@ -36,6 +37,12 @@ pub struct ScanFacts {
     pub location: String,
     /// Who reads the files.
     pub mode: ScanMode,
+    /// A digest of the contract that it is read under.
+    pub contract: Fingerprint,
+    /// What readers of the version have to know.
+    pub protocol: Protocol,
+    /// How files are read, by the name of the setting. No session changes it.
+    pub settings: BTreeMap<&'static str, &'static str>,
     /// The order that scans declare; empty when none was proven.
     pub order: Vec<SortKey>,
     /// How the stored columns become the declared ones.
@@ -101,6 +108,9 @@ impl Dataset {
             pin,
             location: open.location().to_string(),
             mode: scan.mode(),
+            contract: contract.contract_hash(),
+            protocol: open.protocol()?,
+            settings: scan.settings(),
             order: Vec::new(),
             alignment,
             files: None,

@@ -59,7 +59,7 @@ pub use error::Error;
 pub use foreign::ForeignScan;
 pub use location::{Lake, TableLocation};
 pub use mapping::keeps_names;
-pub use open::{At, OpenTable, open_table};
+pub use open::{At, OpenTable, open_table, protocol_of};
 pub use projection::{ProjectionError, ScanProjection};
 pub use published::Published;
 pub use scan::GuardedScan;

@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat};
 use deltalake_core::table::state::DeltaTableState;
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use futures::TryStreamExt;
-use ossature_delta_policy::maps_columns;
+use ossature_delta_policy::{Protocol, maps_columns};
 use ossature_schema_spec::{DatasetName, PinIdentity, TablePin, Version};
 
 use crate::confinement::check_confined;
@@ -51,6 +51,13 @@ impl OpenTable {
     /// What the commit of that version says.
     pub fn commit(&self) -> &CommitFacts {
         &self.commit
+    }
+
+    /// What readers and writers of the version have to know.
+    ///
+    /// **Errors**: [`Error::Delta`] when the snapshot is gone, which cannot happen after [`open_table`].
+    pub fn protocol(&self) -> Result<Protocol, Error> {
+        self.snapshot().map(protocol_of)
     }
 
     /// Whether the rows of the version are those of its files, under the names that they have there.
@@ -135,6 +142,21 @@ impl OpenTable {
                 None => PinIdentity::TableVersion,
             },
         })
+    }
+}
+
+/// What readers and writers of a version have to know.
+pub fn protocol_of(snapshot: &DeltaTableState) -> Protocol {
+    let protocol = snapshot.protocol();
+    let names = |features: Option<&[_]>| -> BTreeSet<String> {
+        let features = features.unwrap_or_default().iter();
+        features.map(ToString::to_string).collect()
+    };
+    Protocol {
+        min_reader_version: u32::try_from(protocol.min_reader_version()).unwrap_or_default(),
+        min_writer_version: u32::try_from(protocol.min_writer_version()).unwrap_or_default(),
+        reader_features: names(protocol.reader_features()),
+        writer_features: names(protocol.writer_features()),
     }
 }
 

@@ -206,6 +206,11 @@ impl GuardedScan {
         &self.open
     }
 
+    /// Whether the bounds in the log are values that are there.
+    pub(crate) fn has_exact_bounds(&self) -> bool {
+        self.open.commit().content.is_some()
+    }
+
     /// How many files the version has.
     pub fn files(&self) -> usize {
         self.files.len()

@@ -1,5 +1,6 @@
 //! A table as it is stored: every column that its log declares, under no contract, whoever wrote it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::{At, Error, ForeignScan, GuardedScan, OpenTable, ScanMode, TableLocation, open_table};
@@ -26,6 +27,28 @@ impl StoredScan {
             Self::Direct(_) => ScanMode::Direct,
             Self::Delegated(_) => ScanMode::Delegated,
         }
+    }
+
+    /// How files are read.
+    pub(crate) fn settings(&self) -> BTreeMap<&'static str, &'static str> {
+        let (bounds, footers) = match self {
+            Self::Direct(scan) => (
+                if scan.has_exact_bounds() {
+                    "exact"
+                } else {
+                    "inexact"
+                },
+                "cached",
+            ),
+            Self::Delegated(_) => ("inexact", "read anew"),
+        };
+        BTreeMap::from([
+            ("bounds", bounds),
+            ("footers", footers),
+            ("int96", "microseconds of UTC"),
+            ("partition_values", "plain"),
+            ("text", "utf8"),
+        ])
     }
 
     pub(crate) fn provider(&self) -> Arc<dyn TableProvider> {

@@ -1,6 +1,6 @@
 //! The table behind a dataset: created from its contract before anything is written, checked when it exists.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use arrow_schema::{Schema, SchemaRef};
 use deltalake_core::DeltaTableError;
@@ -17,7 +17,7 @@ use ossature_delta_policy::{
     SchemaMode, SchemaPlan, TableChange, TableState, check_schema_mode, gate, maps_columns,
     plan_change, plan_features, plan_schema, render_properties, schema_key,
 };
-use ossature_registry::{OpenTable, TableLocation, keeps_names, open_table};
+use ossature_registry::{OpenTable, TableLocation, keeps_names, open_table, protocol_of};
 use ossature_schema_spec::{ColumnName, ColumnSpec, DatasetSpec, Version, from_stored, to_stored};
 use serde_json::json;
 
@@ -344,22 +344,9 @@ fn protocol_action(protocol: &Protocol) -> Result<ProtocolAction, Error> {
 }
 
 fn table_state(snapshot: &DeltaTableState) -> TableState {
-    let action = snapshot.protocol();
-    let names = |features: Option<&[_]>| -> BTreeSet<String> {
-        features
-            .unwrap_or_default()
-            .iter()
-            .map(ToString::to_string)
-            .collect()
-    };
     let properties = snapshot.metadata().configuration().iter();
     TableState {
-        protocol: Protocol {
-            min_reader_version: u32::try_from(action.min_reader_version()).unwrap_or_default(),
-            min_writer_version: u32::try_from(action.min_writer_version()).unwrap_or_default(),
-            reader_features: names(action.reader_features()),
-            writer_features: names(action.writer_features()),
-        },
+        protocol: protocol_of(snapshot),
         properties: properties
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect(),

@@ -177,6 +177,9 @@ pub(super) fn scan_artifact() -> Result<Envelope, Error> {
         pin: pin(),
         table_uri: "s3://bucket/lake/extract/nodes/".to_owned(),
         mode: ScanModeV1::Direct,
+        contract_hash: digest(0x41),
+        protocol: plain_protocol(),
+        settings: pairs([("bounds", "exact"), ("text", "utf8")]),
         order: texts(["node_id", "rank desc"]),
         is_identity: false,
         alignments: vec![ScanAlignmentV1 {

@@ -1,10 +1,12 @@
 //! What was decided when a dataset was opened.
 
+use std::collections::BTreeMap;
+
 use ossature_registry::{AlignmentPlan, ColumnAlignment, ScanFacts, ScanMode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Payload, PinV1};
+use crate::{DigestV1, Payload, PinV1, ProtocolV1};
 
 /// What was decided when a dataset was opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +18,12 @@ pub struct ScanArtifactV1 {
     pub table_uri: String,
     /// Who reads the files.
     pub mode: ScanModeV1,
+    /// A digest of the contract that it is read under.
+    pub contract_hash: DigestV1,
+    /// What readers of the version have to know.
+    pub protocol: ProtocolV1,
+    /// How files are read, by the name of the setting.
+    pub settings: BTreeMap<String, String>,
     /// The order that scans declare, ` desc` behind the descending columns; empty when none was proven.
     pub order: Vec<String>,
     /// Whether the stored columns are the declared ones.
@@ -81,6 +89,9 @@ impl From<&ScanFacts> for ScanArtifactV1 {
             pin,
             location,
             mode,
+            contract,
+            protocol,
+            settings,
             order,
             alignment,
             files,
@@ -94,6 +105,11 @@ impl From<&ScanFacts> for ScanArtifactV1 {
                 ScanMode::Direct => ScanModeV1::Direct,
                 _ => ScanModeV1::Delegated,
             },
+            contract_hash: DigestV1::from(*contract),
+            protocol: ProtocolV1::from(protocol),
+            settings: (settings.iter())
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             order: order.iter().map(ToString::to_string).collect(),
             is_identity: alignment.is_identity(),
             alignments: alignments(alignment),
