@@ -1,14 +1,17 @@
 //! What every row must satisfy besides its types: constraints of the policy, and those that the table has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
-use arrow_schema::SchemaRef;
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_schema::{DataType, SchemaRef};
 use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion::prelude::SessionContext;
 use ossature_delta_policy::schema_key::{GENERATION_EXPRESSION, INVARIANT};
 use ossature_delta_policy::{ResolvedPolicy, TableState};
@@ -20,6 +23,8 @@ use crate::Error;
 /// Constraints, ready to be evaluated on batches of one schema.
 pub(crate) struct ConstraintCheck {
     dataset: DatasetName,
+    /// The columns of the key, as places in the schema.
+    key: Vec<usize>,
     constraints: Vec<Constraint>,
     rows: u64,
 }
@@ -38,7 +43,7 @@ pub fn check_constraints(contract: &DatasetSpec, policy: &ResolvedPolicy) -> Vec
     let each = policy.constraints.value.iter();
     each.filter_map(|(name, text)| {
         let one = BTreeMap::from([(name.clone(), text.clone())]);
-        ConstraintCheck::try_new(contract.name(), &schema, &one).err()
+        ConstraintCheck::try_new(contract, &schema, &one).err()
     })
     .collect()
 }
@@ -82,10 +87,11 @@ impl ConstraintCheck {
     ///
     /// **Errors**: [`Error::ConstraintUnusable`] for the first one that is no boolean expression over the columns.
     pub(crate) fn try_new(
-        dataset: &DatasetName,
+        contract: &DatasetSpec,
         schema: &SchemaRef,
         constraints: &BTreeMap<String, String>,
     ) -> Result<Self, Error> {
+        let dataset = contract.name();
         let mut ready = Vec::with_capacity(constraints.len());
         if !constraints.is_empty() {
             let session = session();
@@ -107,6 +113,9 @@ impl ConstraintCheck {
             }
         }
         Ok(Self {
+            key: (contract.key().iter())
+                .filter_map(|name| schema.index_of(name.as_str()).ok())
+                .collect(),
             dataset: dataset.clone(),
             constraints: ready,
             rows: 0,
@@ -129,11 +138,52 @@ impl ConstraintCheck {
                     constraint: constraint.name.clone(),
                     expression: constraint.text.clone(),
                     row: self.rows + at as u64,
+                    values: self.values(constraint, batch, at),
                 });
             }
         }
         self.rows += batch.num_rows() as u64;
         Ok(())
+    }
+
+    /// What tells a row apart, and what the constraint looks at.
+    fn values(&self, constraint: &Constraint, batch: &RecordBatch, row: usize) -> String {
+        let used = collect_columns(&constraint.expression);
+        let used: BTreeSet<usize> = used.iter().map(Column::index).collect();
+        let others = used.into_iter().filter(|place| !self.key.contains(place));
+        let places = self.key.iter().copied().chain(others);
+        let values = places.filter_map(|place| {
+            let name = batch.schema_ref().fields().get(place)?.name().clone();
+            Some(format!("{name} = {}", value(batch.column(place), row)))
+        });
+        values.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// One value, for people: on one line, and not all of a long one.
+fn value(column: &dyn Array, row: usize) -> String {
+    const CHARS_MAX: usize = 60;
+    if column.is_null(row) {
+        return "null".to_owned();
+    }
+    let options = FormatOptions::default();
+    let shown =
+        ArrayFormatter::try_new(column, &options).and_then(|it| it.value(row).try_to_string());
+    let shown = shown.unwrap_or_else(|_| "?".to_owned());
+    let text: String = shown
+        .chars()
+        .take(CHARS_MAX)
+        .flat_map(char::escape_debug)
+        .collect();
+    let more = if shown.chars().nth(CHARS_MAX).is_some() {
+        "..."
+    } else {
+        ""
+    };
+    if matches!(column.data_type(), DataType::Utf8) {
+        format!("\"{text}{more}\"")
+    } else {
+        format!("{text}{more}")
     }
 }
 
@@ -162,7 +212,7 @@ fn parse(
         .create_physical_expr(expression, columns)
         .map_err(describe)?;
     match physical.data_type(columns.as_arrow()).map_err(describe)? {
-        arrow_schema::DataType::Boolean => Ok(physical),
+        DataType::Boolean => Ok(physical),
         other => Err(format!("it is {other}, not a boolean")),
     }
 }
@@ -170,7 +220,8 @@ fn parse(
 #[cfg(test)]
 mod tests {
     use arrow_array::{Int64Array, StringArray};
-    use arrow_schema::{DataType, Field, Schema};
+    use arrow_schema::{Field, Schema};
+    use ossature_schema_spec::{ColumnSpec, ColumnType};
 
     use super::*;
 
@@ -182,9 +233,14 @@ mod tests {
     }
 
     fn check(expression: &str, ids: &[Option<i64>]) -> Result<(), Error> {
-        let dataset = DatasetName::try_new("cpg.things").unwrap();
+        let contract = DatasetSpec::builder("cpg.things", "")
+            .column(ColumnSpec::nullable("Id", ColumnType::Int64).unwrap())
+            .column(ColumnSpec::required("name", ColumnType::Utf8).unwrap())
+            .key(["name"])
+            .build()
+            .unwrap();
         let constraints = BTreeMap::from([("c".to_owned(), expression.to_owned())]);
-        let mut check = ConstraintCheck::try_new(&dataset, &schema(), &constraints)?;
+        let mut check = ConstraintCheck::try_new(&contract, &schema(), &constraints)?;
         let names = StringArray::from(vec!["x"; ids.len()]);
         let ids = Int64Array::from(ids.to_vec());
         let batch = RecordBatch::try_new(schema(), vec![Arc::new(ids), Arc::new(names)]).unwrap();
@@ -198,7 +254,7 @@ mod tests {
         for broken in [Some(0), None] {
             let found = check("Id > 0", &[Some(1), Some(2), broken]).err();
             assert!(
-                matches!(found, Some(Error::ConstraintViolated { row: 2, .. })),
+                matches!(&found, Some(Error::ConstraintViolated { row: 2, values, .. }) if values.starts_with("name = \"x\", Id = ")),
                 "{found:?}"
             );
         }

@@ -88,7 +88,9 @@ pub enum Error {
         row: u64,
     },
     /// A constraint is not true of a row.
-    #[error("`{dataset}`: row {row} does not satisfy constraint `{constraint}`: {expression}")]
+    #[error(
+        "`{dataset}`: row {row} ({values}) does not satisfy constraint `{constraint}`: {expression}"
+    )]
     ConstraintViolated {
         /// The dataset.
         dataset: DatasetName,
@@ -98,10 +100,12 @@ pub enum Error {
         expression: String,
         /// The row, counted from 0 in the order of writing.
         row: u64,
+        /// Its values in the columns of the key and in those that the constraint looks at, long ones shortened.
+        values: String,
     },
     /// A constraint is not true of rows that the table keeps, and would be said of all its rows.
     #[error(
-        "`{dataset}`: constraint `{constraint}` is new, and a row of version {version} does not satisfy it: {expression}"
+        "`{dataset}`: constraint `{constraint}` is new, and a row of version {version} ({values}) does not satisfy it: {expression}"
     )]
     StoredRowsViolate {
         /// The dataset.
@@ -112,6 +116,8 @@ pub enum Error {
         expression: String,
         /// The version that was read.
         version: Version,
+        /// The row's values, as in [`Error::ConstraintViolated`].
+        values: String,
     },
     /// A constraint that cannot be evaluated, of the policy or of the table.
     #[error("`{dataset}`: constraint `{constraint}` cannot be evaluated: {expression}: {reason}")]

@@ -153,7 +153,7 @@ pub(crate) fn check_request(request: &WriteRequest) -> Result<(), Error> {
     }
     // What cannot be evaluated is not to become part of a table that is created.
     let schema = contract.arrow_schema();
-    ConstraintCheck::try_new(contract.name(), &schema, &policy.constraints.value).map(drop)
+    ConstraintCheck::try_new(contract, &schema, &policy.constraints.value).map(drop)
 }
 
 /// How a table is written that is there.

@@ -164,7 +164,7 @@ impl TableWriter {
         let table = Box::pin(open_or_create(&request)).await?;
         let open = &table.open;
         let is_done = check_transaction(&request, open).await? == Transacted::Yes;
-        let constraints = ConstraintCheck::try_new(contract.name(), &schema, &table.constraints)?;
+        let constraints = ConstraintCheck::try_new(contract, &schema, &table.constraints)?;
         if !is_done {
             check_stored_rows(&request, &table).await?;
         }
@@ -609,8 +609,7 @@ async fn check_stored_rows(request: &WriteRequest, table: &WritableTable) -> Res
     }
     let version = table.open.version();
     let schema = contract.arrow_schema();
-    let mut constraints =
-        ConstraintCheck::try_new(contract.name(), &schema, &table.new_constraints)?;
+    let mut constraints = ConstraintCheck::try_new(contract, &schema, &table.new_constraints)?;
     let dataset = open_dataset(contract, location, Some(version)).await?;
     let session = SessionSpec::default().build()?;
     let mut rows = session
@@ -625,12 +624,14 @@ async fn check_stored_rows(request: &WriteRequest, table: &WritableTable) -> Res
                 dataset,
                 constraint,
                 expression,
-                ..
+                values,
+                row: _,
             } => Error::StoredRowsViolate {
                 dataset,
                 constraint,
                 expression,
                 version,
+                values,
             },
             other => other,
         })?;
