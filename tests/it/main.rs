@@ -2,6 +2,7 @@
 
 mod attacks;
 mod builds;
+mod change_feed;
 mod creation;
 mod features;
 mod fingerprints;

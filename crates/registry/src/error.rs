@@ -329,11 +329,11 @@ fn feed_reason(class: &FeedClass) -> String {
         FeedClass::Vacuumed { at, path } => {
             format!("wanted the file `{path}` with changes of {at}, and it is gone")
         }
-        FeedClass::OutOfRange { from, to, newest } => {
-            let from = from.map_or("after the newest version".to_owned(), |it| it.to_string());
-            let to = to.map_or("before the oldest version".to_owned(), |it| it.to_string());
-            format!("wanted {from} to {to}, and found v0 to {newest}")
-        }
+        FeedClass::OutOfRange { from, to, newest } => match (from, to) {
+            (Some(from), Some(to)) => format!("wanted {from} to {to}, and found v0 to {newest}"),
+            (None, _) => format!("it would begin after the newest version, {newest}"),
+            (_, None) => "it would end before the oldest version".to_owned(),
+        },
         FeedClass::SchemaChanged { at, change } => {
             format!("wanted rows of one kind, and {at} made a change of columns: {change}")
         }
@@ -354,7 +354,9 @@ fn feed_hint(class: &FeedClass) -> String {
             format!("switch the change feed on by the policy's `change_feed`; {WHOLE}")
         }
         FeedClass::OutOfRange { newest, .. } => {
-            format!("ask for v0 to {newest}, or allow windows that are out of range")
+            format!(
+                "ask for versions from v0 to {newest}, the first one first; or allow windows that are out of range"
+            )
         }
         FeedClass::SchemaChanged { at, .. } => {
             format!("end before {at}, or {WHOLE}")

@@ -37,6 +37,7 @@ use datafusion::prelude::{SessionContext, cast};
 use ossature_schema_spec::{ColumnName, DatasetName, TablePin, Version, from_stored};
 
 use crate::{CATALOG, Catalog, Error, SessionSpec, TableLocation};
+use request::ADDED_COLUMNS;
 use scan::FeedScan;
 
 pub use request::{
@@ -51,9 +52,6 @@ pub use window::{FeedClass, FeedWindow, SchemaBreak, classify_change_feed};
 
 /// What follows the table in the name of its feed: `cpg.nodes` has the feed `cpg.nodes__cdf`.
 pub const FEED_SUFFIX: &str = "__cdf";
-
-/// The columns that a feed adds.
-const ADDED_COLUMNS: [&str; 3] = [CHANGE_TYPE, COMMIT_VERSION, COMMIT_TIMESTAMP];
 
 /// What was decided when a change feed was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -247,21 +245,22 @@ fn restrict(plan: LogicalPlanBuilder, text: &str) -> Result<LogicalPlanBuilder, 
     let state = session.state();
     let predicate = state.create_logical_expr(text, plan.schema())?;
     if depends_on_more_than_rows(&predicate)? {
-        return Err(DataFusionError::Plan(
-            "it has another value each time, so that the window would have other rows".to_owned(),
-        ));
+        let reason =
+            "it depends on more than the row, so that the window would have other rows each time";
+        return Err(DataFusionError::Plan(reason.to_owned()));
     }
-    let plan = plan.filter(predicate)?;
-    state.optimize(&plan.clone().build()?)?;
-    Ok(plan)
+    // What is no expression over one row is found here.
+    state.create_physical_expr(predicate.clone(), plan.schema())?;
+    plan.filter(predicate)
 }
 
 fn depends_on_more_than_rows(predicate: &Expr) -> Result<bool, DataFusionError> {
     predicate.exists(|node| {
-        Ok(matches!(
-            node,
-            Expr::ScalarFunction(call) if call.func.signature().volatility != Volatility::Immutable
-        ))
+        Ok(match node {
+            Expr::ScalarFunction(call) => call.func.signature().volatility != Volatility::Immutable,
+            Expr::InSubquery(_) | Expr::Exists(_) | Expr::ScalarSubquery(_) => true,
+            _ => false,
+        })
     })
 }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use datafusion::arrow::datatypes::FieldRef;
+use datafusion::common::ScalarValue;
 use deltalake_core::DeltaResult;
 use deltalake_core::kernel::Snapshot;
 use deltalake_core::kernel::transaction::TransactionError;
@@ -18,7 +20,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::Error;
+use crate::{Error, TableLocation};
 
 /// Requests that are under way side by side.
 pub(super) const REQUESTS_MAX: usize = 16;
@@ -214,11 +216,32 @@ impl FileAction {
         self.action["size"].is_u64() && self.action["partitionValues"].is_object()
     }
 
-    /// The partition columns whose value is an empty text.
-    pub(super) fn empty_partitions(&self) -> impl Iterator<Item = &String> {
-        let values = self.action["partitionValues"].as_object();
-        let values = values.into_iter().flatten();
-        values.filter_map(|(name, value)| (value.as_str() == Some("")).then_some(name))
+    /// Whether the value of a partition column is an empty text.
+    pub(super) fn has_empty_partition(&self, column: &str) -> bool {
+        self.action["partitionValues"][column] == ""
+    }
+
+    /// The values of the partition columns. An empty text stands for null, whatever the type.
+    ///
+    /// **Errors**: [`Error::Corrupt`] for a text that is no value of its column.
+    pub(super) fn partition_values(
+        &self,
+        columns: &[FieldRef],
+        location: &TableLocation,
+    ) -> Result<Vec<ScalarValue>, Error> {
+        let value = |field: &FieldRef| {
+            let text = self.action["partitionValues"][field.name()].as_str();
+            match text.filter(|text| !text.is_empty()) {
+                None => ScalarValue::try_from(field.data_type()),
+                Some(text) => ScalarValue::try_from_string(text.to_owned(), field.data_type()),
+            }
+        };
+        let values = columns.iter().map(value).collect::<Result<_, _>>();
+        values.map_err(|error| Error::Corrupt {
+            what: "a partition value",
+            location: location.to_string(),
+            reason: error.to_string(),
+        })
     }
 }
 
@@ -318,14 +341,18 @@ pub(super) struct PinnedLog {
 }
 
 impl PinnedLog {
-    /// Keeps what is needed of the commits.
+    /// Keeps what is needed of the commits. Without any, there is one that says nothing: the runtime wants a newest one.
     pub(super) fn try_new(inner: LogStoreRef, commits: &[FeedCommit]) -> Result<Self, Error> {
-        let commits = commits
-            .iter()
-            .map(|commit| Ok((commit.version, commit.render()?)))
-            .collect::<Result<_, serde_json::Error>>()
-            .map_err(|error| Error::delta("keeping a commit")(error.into()))?;
-        Ok(Self { inner, commits })
+        let mut kept = BTreeMap::from([(commits.first().map_or(0, |it| it.version), Bytes::new())]);
+        for commit in commits {
+            let lines = commit.render();
+            let lines = lines.map_err(|error| Error::delta("keeping a commit")(error.into()))?;
+            kept.insert(commit.version, lines);
+        }
+        Ok(Self {
+            inner,
+            commits: kept,
+        })
     }
 
     fn refuse() -> TransactionError {

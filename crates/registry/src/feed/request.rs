@@ -14,6 +14,9 @@ pub const COMMIT_VERSION: &str = "_commit_version";
 /// The column with the time of that version, as its commit says; 1970 where it says none.
 pub const COMMIT_TIMESTAMP: &str = "_commit_timestamp";
 
+/// The columns that a feed adds.
+pub(super) const ADDED_COLUMNS: [&str; 3] = [CHANGE_TYPE, COMMIT_VERSION, COMMIT_TIMESTAMP];
+
 /// Where a window begins or ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Result, ScalarValue, plan_err};
@@ -20,9 +20,10 @@ use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use deltalake_core::DeltaTable;
 use deltalake_core::delta_datafusion::DeltaCdfTableProvider;
+use deltalake_core::kernel::transaction::PROTOCOL;
 use object_store::path::Path;
 
-use super::log::{FeedCommit, PinnedLog};
+use super::log::{FeedCommit, FileAction, PinnedLog};
 use crate::foreign::{FilterBarrier, with_wide_times};
 use crate::{Error, OpenTable, guard};
 
@@ -31,10 +32,16 @@ pub(super) struct FeedScan {
     inner: DeltaCdfTableProvider,
     location: String,
     schema: SchemaRef,
-    /// Partition columns in which an empty text stands for null.
-    empty_is_null: BTreeSet<String>,
-    /// Where files lie that delta-rs looks for elsewhere.
-    moved: BTreeMap<Path, Path>,
+    /// Partition columns of which delta-rs may leave out values that are looked for.
+    doubtful: BTreeSet<String>,
+    /// What the log says of files, by the paths under which delta-rs looks for them.
+    files: BTreeMap<Path, StoredFile>,
+}
+
+/// What the log says of a file.
+struct StoredFile {
+    location: Path,
+    partition: Vec<ScalarValue>,
 }
 
 impl fmt::Debug for FeedScan {
@@ -48,9 +55,16 @@ impl fmt::Debug for FeedScan {
 impl FeedScan {
     /// The rows of these commits, with the columns of an opened table.
     ///
-    /// **Errors**: [`Error::Delta`].
+    /// **Errors**: [`Error::Delta`], [`Error::Unsupported`], [`Error::Corrupt`].
     pub(super) fn try_new(open: &OpenTable, commits: &[FeedCommit]) -> Result<Self, Error> {
         let doing = "opening a change feed";
+        let protocol = open.snapshot()?.protocol();
+        PROTOCOL
+            .can_read_from_protocol(protocol)
+            .map_err(|error| Error::Unsupported {
+                location: open.location().to_string(),
+                reason: error.to_string(),
+            })?;
         let log = PinnedLog::try_new(open.table().log_store(), commits)?;
         let mut table = DeltaTable::new(Arc::new(log));
         table.state = Some(open.snapshot()?.clone());
@@ -63,30 +77,33 @@ impl FeedScan {
             .with_ending_version(to);
         let inner = DeltaCdfTableProvider::try_new(builder).map_err(Error::delta(doing))?;
         let schema = inner.schema();
-        let files = || commits.iter().flat_map(|commit| &commit.actions);
-        let is_text = |name: &&String| {
-            let field = schema.field_with_name(name);
-            field.is_ok_and(|it| matches!(it.data_type(), DataType::Utf8 | DataType::Binary))
-        };
-        let empty = files().flat_map(|file| file.empty_partitions());
-        let empty_is_null = empty.filter(is_text).cloned().collect();
-        let moved = files()
-            .map(|file| (Path::from(file.path.as_str()), file.location()))
-            .filter(|(looked_for, lies)| looked_for != lies)
-            .collect();
+        let files: Vec<&FileAction> = commits.iter().flat_map(|it| &it.actions).collect();
+        let partition = partition_fields(open, &schema)?;
+        let doubtful = doubtful(&partition, &files);
+        let files = files
+            .into_iter()
+            .map(|file| {
+                let stored = StoredFile {
+                    location: file.location(),
+                    partition: file.partition_values(&partition, open.location())?,
+                };
+                Ok((Path::from(file.path.as_str()), stored))
+            })
+            .collect::<Result<_, Error>>()?;
         Ok(Self {
             inner,
             location: open.location().to_string(),
             schema,
-            empty_is_null,
-            moved,
+            doubtful,
+            files,
         })
     }
 
     /// The plan with what delta-rs gets wrong put right.
     ///
     /// Its parts without files have no partitions, which the engine does not take as the input of a sort. It makes a
-    /// partition of every version and kind of change, in an order of chance.
+    /// partition of every version and kind of change, in an order of chance. It looks for files under escaped paths, and
+    /// takes an empty partition value for a text, and one that it cannot read for a null.
     fn mend(
         &self,
         plan: Arc<dyn ExecutionPlan>,
@@ -118,9 +135,18 @@ impl FeedScan {
             .flat_map(|group| group.files().iter().cloned())
             .collect();
         for file in &mut files {
-            if let Some(lies) = self.moved.get(&file.object_meta.location) {
-                file.object_meta.location = lies.clone();
-            }
+            let Some(stored) = self.files.get(&file.object_meta.location) else {
+                continue;
+            };
+            file.object_meta.location = stored.location.clone();
+            // The partition columns come last.
+            let others = file
+                .partition_values
+                .len()
+                .saturating_sub(stored.partition.len());
+            file.partition_values.truncate(others);
+            file.partition_values
+                .extend(stored.partition.iter().cloned());
         }
         files.sort_by_cached_key(|file| (version_of(file), file.object_meta.location.clone()));
         let size = files.len().div_ceil(groups_max.max(1)).max(1);
@@ -139,6 +165,28 @@ fn version_of(file: &PartitionedFile) -> Option<u64> {
         ScalarValue::UInt64(version) => *version,
         _ => None,
     })
+}
+
+fn partition_fields(open: &OpenTable, schema: &SchemaRef) -> Result<Vec<FieldRef>, Error> {
+    let columns = open.snapshot()?.metadata().partition_columns();
+    let fields = columns
+        .iter()
+        .filter_map(|name| schema.field_with_name(name).ok());
+    Ok(fields.map(|field| Arc::new(field.clone())).collect())
+}
+
+/// The partition columns whose values delta-rs may read in another way than the protocol says.
+fn doubtful(partition: &[FieldRef], files: &[&FileAction]) -> BTreeSet<String> {
+    let is_doubtful = |field: &&FieldRef| match field.data_type() {
+        DataType::Boolean | DataType::Date32 => false,
+        of if of.is_integer() => false,
+        DataType::Utf8 => files
+            .iter()
+            .any(|file| file.has_empty_partition(field.name())),
+        _ => true,
+    };
+    let fields = partition.iter().filter(is_doubtful);
+    fields.map(|field| field.name().clone()).collect()
 }
 
 fn without_empty_parts(union: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -171,7 +219,7 @@ impl TableProvider for FeedScan {
     ) -> Result<Vec<TableProviderFilterPushDown>> {
         Ok(filters
             .iter()
-            .map(|filter| guard::pushdown_to_delta(filter, &self.schema, &self.empty_is_null))
+            .map(|filter| guard::pushdown_to_delta(filter, &self.schema, &self.doubtful))
             .collect())
     }
 
@@ -189,6 +237,6 @@ impl TableProvider for FeedScan {
         let plan = self.inner.scan(&state, projection, filters, None).await?;
         let plan = self.mend(plan, state.config().target_partitions())?;
         // Filters that the optimizer makes while a plan runs prune by bounds that leave NaN out.
-        Ok(Arc::new(FilterBarrier::new(plan, &self.empty_is_null)))
+        Ok(Arc::new(FilterBarrier::new(plan, &BTreeSet::new())))
     }
 }

@@ -10,7 +10,7 @@ use object_store::{Error as StoreError, ObjectStoreExt};
 use ossature_schema_spec::Version;
 
 use super::log::{Description, FeedCommit, Listing, REQUESTS_MAX, read_commits};
-use super::request::{ChangeFeedRequest, FeedBound};
+use super::request::{ADDED_COLUMNS, ChangeFeedRequest, FeedBound};
 use crate::{Error, OpenTable, TableLocation, open_table};
 
 /// Commits in front of a window that are read to find out when changes began to be recorded.
@@ -410,12 +410,20 @@ impl Examination<'_> {
     }
 
     fn check_names(&self, table: &Description, version: u64) -> Result<(), Error> {
-        if !table.maps_columns {
-            return Ok(());
+        if table.maps_columns {
+            return Err(self.unsupported(format!(
+                "at v{version} its columns have other names in files, and the runtime has no change feed of such tables"
+            )));
         }
-        Err(self.unsupported(format!(
-            "at v{version} its columns have other names in files, and the runtime has no change feed of such tables"
-        )))
+        match ADDED_COLUMNS
+            .iter()
+            .find(|name| table.columns.contains_key(**name))
+        {
+            None => Ok(()),
+            Some(name) => Err(self.unsupported(format!(
+                "at v{version} it has a column `{name}`, which its change feed would add"
+            ))),
+        }
     }
 
     /// Refuses what the runtime reads wrongly, or stops at.
