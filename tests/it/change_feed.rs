@@ -34,6 +34,8 @@ const RECORDS: (&str, &str) = ("delta.enableChangeDataFeed", "true");
 
 /// A table that delta-rs writes, with `id`, `name` and `weight`.
 struct Theirs {
+    name: DatasetName,
+    location: TableLocation,
     lake: TemporaryLake,
     table: DeltaTable,
 }
@@ -46,12 +48,13 @@ impl Theirs {
 
     async fn with(properties: &[(&str, &str)], partition: &[&str]) -> Result<Self, Failure> {
         let lake = TemporaryLake::try_new()?;
-        let table = create(&lake.location("cpg.things")?, properties, partition).await?;
-        Ok(Self { lake, table })
-    }
-
-    fn location(&self) -> Result<TableLocation, Failure> {
-        self.lake.location("cpg.things")
+        let location = lake.location("cpg.things")?;
+        Ok(Self {
+            name: name()?,
+            table: create(&location, properties, partition).await?,
+            location,
+            lake,
+        })
     }
 
     fn folder(&self) -> PathBuf {
@@ -77,7 +80,7 @@ impl Theirs {
     }
 
     async fn append(&mut self, ids: impl IntoIterator<Item = i64>) -> Result<(), Failure> {
-        let rows = ordered(rows(ids)?)?;
+        let rows = ordered(&rows(ids)?)?;
         self.write(SaveMode::Append, None, rows).await
     }
 
@@ -127,8 +130,7 @@ impl Theirs {
     }
 
     async fn open(&self, request: &ChangeFeedRequest) -> Result<ChangeFeed, Error> {
-        let location = self.location().unwrap();
-        open_change_feed(&name(), &location, request).await
+        open_change_feed(&self.name, &self.location, request).await
     }
 
     async fn window(&self, from: u64, to: u64) -> Result<ChangeFeed, Error> {
@@ -136,9 +138,7 @@ impl Theirs {
     }
 
     async fn class(&self, request: &ChangeFeedRequest) -> Result<FeedClass, Failure> {
-        Ok(classify_change_feed(&self.location()?, request)
-            .await?
-            .class)
+        Ok(classify_change_feed(&self.location, request).await?.class)
     }
 
     async fn class_of(&self, from: u64, to: u64) -> Result<FeedClass, Failure> {
@@ -172,8 +172,8 @@ impl Theirs {
     }
 }
 
-fn name() -> DatasetName {
-    DatasetName::try_new("cpg.things").unwrap()
+fn name() -> Result<DatasetName, Failure> {
+    Ok(DatasetName::try_new("cpg.things")?)
 }
 
 fn versions(from: u64, to: u64) -> ChangeFeedRequest {
@@ -203,13 +203,13 @@ async fn create(
 }
 
 /// The columns in the table's order.
-fn ordered(rows: RecordBatch) -> Result<RecordBatch, Failure> {
+fn ordered(rows: &RecordBatch) -> Result<RecordBatch, Failure> {
     Ok(rows.project(&[2, 0, 1])?)
 }
 
 /// Rows with the given names.
 fn named(names: &[(i64, Option<&str>)]) -> Result<RecordBatch, Failure> {
-    let rows = ordered(rows(names.iter().map(|(id, _)| *id))?)?;
+    let rows = ordered(&rows(names.iter().map(|(id, _)| *id))?)?;
     let names: StringArray = names.iter().map(|(_, name)| *name).collect();
     let columns = [
         Arc::clone(rows.column(0)),
@@ -275,7 +275,7 @@ fn busy_changes() -> Vec<Change> {
     ])
 }
 
-async fn raw(table: &DeltaTable, from: u64, to: Option<u64>) -> Result<SessionContext, Failure> {
+fn raw(table: &DeltaTable, from: u64, to: Option<u64>) -> Result<SessionContext, Failure> {
     let feed = table.clone().scan_cdf().with_starting_version(from);
     let feed = match to {
         Some(to) => feed.with_ending_version(to),
@@ -297,7 +297,7 @@ async fn a_feed_holds_what_operations_did() -> Result<(), Failure> {
     let mut table = Theirs::busy().await?;
     let ids = rows(30..35)?;
     table
-        .write(SaveMode::Overwrite, None, ordered(ids)?)
+        .write(SaveMode::Overwrite, None, ordered(&ids)?)
         .await?;
     table.append([40]).await?;
     let optimized = table.table.clone().optimize().await?;
@@ -447,7 +447,7 @@ async fn rows_can_be_sorted_where_parts_of_the_plan_are_empty() -> Result<(), Fa
 #[tokio::test]
 async fn delta_rs_cannot_sort_a_feed_with_an_empty_part() -> Result<(), Failure> {
     let table = Theirs::busy().await?;
-    let session = raw(&table.table, 1, Some(1)).await?;
+    let session = raw(&table.table, 1, Some(1))?;
     let frame = session.sql("SELECT id FROM feed ORDER BY id").await?;
     let error = frame.collect().await.err().map(|error| error.to_string());
     assert!(error.is_some_and(|it| it.contains("SanityCheckPlan")));
@@ -495,7 +495,7 @@ async fn the_same_window_has_the_same_rows_for_ever() -> Result<(), Failure> {
 #[tokio::test]
 async fn delta_rs_reads_up_to_what_is_newest_when_it_runs() -> Result<(), Failure> {
     let mut table = Theirs::busy().await?;
-    let session = raw(&table.table, 4, None).await?;
+    let session = raw(&table.table, 4, None)?;
     assert_eq!(count(&session, "SELECT * FROM feed").await?, 3);
     table.append(50..60).await?;
     assert_eq!(count(&session, "SELECT * FROM feed").await?, 13);
@@ -510,8 +510,8 @@ async fn a_table_that_was_made_anew_is_another_one() -> Result<(), Failure> {
     let id = feed.facts().pin.table_id.clone();
     std::fs::remove_dir_all(table.folder())?;
     let mut anew = Theirs {
-        table: create(&table.location()?, &[RECORDS], &[]).await?,
-        lake: table.lake,
+        table: create(&table.location, &[RECORDS], &[]).await?,
+        ..table
     };
     for ids in [0..2, 2..4, 4..6, 6..8] {
         anew.append(ids).await?;
@@ -528,7 +528,7 @@ async fn a_table_that_was_made_anew_is_another_one() -> Result<(), Failure> {
 
     // Nor does a session have the feed of one table and the rows of another.
     let mut catalog = Catalog::new(SessionSpec::default().build()?);
-    catalog.register(&open_dataset(&nullable()?, &anew.location()?, None).await?)?;
+    catalog.register(&open_dataset(&nullable()?, &anew.location, None).await?)?;
     let refused = catalog.register_change_feed(&feed).await.err();
     assert_eq!(refused.map(|error| error.code()), Some("table_recreated"));
 
@@ -721,7 +721,7 @@ async fn delta_rs_reads_changes_that_were_not_recorded() -> Result<(), Failure> 
     let mut table = Theirs::with(&[], &[]).await?;
     table.append(0..10).await?;
     table.delete("id < 3").await?;
-    let session = raw(&table.table, 2, None).await?;
+    let session = raw(&table.table, 2, None)?;
     // The whole file went and came: ten deletions, seven insertions.
     assert_eq!(count(&session, "SELECT * FROM feed").await?, 17);
 
@@ -730,7 +730,7 @@ async fn delta_rs_reads_changes_that_were_not_recorded() -> Result<(), Failure> 
     table.describe_anew(2, |metadata| metadata["configuration"] = json!({}))?;
     table.table.update_state().await?;
     table.append(10..20).await?;
-    let session = raw(&table.table, 1, None).await?;
+    let session = raw(&table.table, 1, None)?;
     assert_eq!(count(&session, "SELECT * FROM feed").await?, 20);
     let class = table.class_of(1, 3).await?;
     assert_eq!(class.code(), "disabled");
@@ -889,7 +889,7 @@ async fn nulls_and_nan_are_found_as_in_any_table() -> Result<(), Failure> {
 async fn delta_rs_prunes_nan_away_in_a_feed() -> Result<(), Failure> {
     let mut table = Theirs::try_new().await?;
     table.append(0..400).await?;
-    let session = raw(&table.table, 0, None).await?;
+    let session = raw(&table.table, 0, None)?;
     let sql = "SELECT id FROM feed WHERE weight > 100000";
     assert_eq!(count(&session, sql).await?, 0);
     Ok(())
@@ -944,6 +944,26 @@ async fn filters_and_columns_reach_the_files() -> Result<(), Failure> {
         "SELECT * FROM things__cdf WHERE name = 'merged'",
     );
     assert_eq!(found.await?, 1);
+    Ok(())
+}
+
+/// delta-rs makes a stream of every version, and puts them in an order of chance.
+#[tokio::test]
+async fn a_window_is_read_in_few_streams_and_in_the_order_of_versions() -> Result<(), Failure> {
+    let mut table = Theirs::try_new().await?;
+    for id in 0..12 {
+        table.append([id]).await?;
+    }
+    let feed = table.open(&ChangeFeedRequest::default()).await?;
+    let catalog = catalog(&feed).await?;
+    let frame = catalog.session().sql("SELECT id FROM things__cdf").await?;
+    let plan = frame.clone().create_physical_plan().await?;
+    assert_eq!(plan.properties().output_partitioning().partition_count(), 1);
+    let mut ids: Vec<i64> = Vec::new();
+    for batch in frame.collect().await? {
+        ids.extend(batch.column(0).as_primitive::<Int64Type>().values());
+    }
+    assert_eq!(ids, (0..12).collect::<Vec<_>>());
     Ok(())
 }
 
@@ -1089,7 +1109,7 @@ async fn partition_values_are_what_the_protocol_says_or_are_refused() -> Result<
         table.commit(&[json!({"remove": remove})])?;
         let location = lake.location("cpg.things")?;
         let what = format!("{data_type} {value:?}");
-        let feed = open_change_feed(&name(), &location, &versions(1, 2)).await;
+        let feed = open_change_feed(&name()?, &location, &versions(1, 2)).await;
         let Some(filter) = filter else {
             let refused = feed.err().map(|it| it.code());
             let wanted = [Some("corrupt_table"), Some("invalid_log")];
@@ -1123,7 +1143,7 @@ async fn our_own_writer_has_a_feed_of_whole_files() -> Result<(), Failure> {
         write(request, 1, [rows(ids)?]).await?;
     }
     let location = lake.location("cpg.things")?;
-    let feed = open_change_feed(&name(), &location, &ChangeFeedRequest::default()).await?;
+    let feed = open_change_feed(&name()?, &location, &ChangeFeedRequest::default()).await?;
     let want = done(&[
         (1, "insert", (0..10).collect()),
         (2, "insert", vec![10, 11]),
@@ -1170,7 +1190,7 @@ async fn a_session_has_one_window_and_takes_no_rows() -> Result<(), Failure> {
 async fn tables_whose_feed_the_runtime_reads_wrongly_are_refused() -> Result<(), Failure> {
     let refusal = async |table: &HandMade, from, to| -> Result<String, Failure> {
         let location = TableLocation::try_new(&table.folder().to_string_lossy())?;
-        let refused = open_change_feed(&name(), &location, &versions(from, to))
+        let refused = open_change_feed(&name()?, &location, &versions(from, to))
             .await
             .err();
         Ok(refused.map_or("opened".to_owned(), |it| format!("{}: {it}", it.code())))
@@ -1268,7 +1288,7 @@ async fn delta_rs_takes_rows_that_were_deleted_before_for_those_that_are_deleted
     let location = TableLocation::try_new(&table.folder().to_string_lossy())?;
     let mut table = DeltaTable::try_from_url(location.url().clone()).await?;
     table.load().await?;
-    let session = raw(&table, 3, None).await?;
+    let session = raw(&table, 3, None)?;
     let sql = "SELECT CAST(_commit_version AS BIGINT), _change_type, id FROM feed";
     // Eight rows are deleted in version 3, and none of these two.
     assert_eq!(
@@ -1282,9 +1302,9 @@ async fn delta_rs_takes_rows_that_were_deleted_before_for_those_that_are_deleted
 async fn a_required_feed_is_there_or_nothing_is_registered() -> Result<(), Failure> {
     let mut table = Theirs::with(&[], &[]).await?;
     table.append(0..5).await?;
-    let location = table.location()?;
+    let (dataset, location) = (table.name.clone(), table.location.clone());
     let select =
-        async |selection: &FeedSelection| select_change_feed(&name(), &location, selection).await;
+        async |selection: &FeedSelection| select_change_feed(&dataset, &location, selection).await;
     let asked = FeedSelection {
         request: Some(versions(0, 1)),
         ..FeedSelection::default()
