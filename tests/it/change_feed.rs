@@ -1,6 +1,7 @@
 //! Change feeds: a window holds what operations did between two versions, or says why it cannot.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,6 +24,9 @@ use ossature_registry::{
 use ossature_schema_spec::{ColumnName, DatasetName, DatasetSpec, Version};
 use ossature_tests::{Failure, HandMade, TemporaryLake, request, rows, things, write};
 use ossature_write_pipeline::WriteMode;
+use parquet::data_type::{Int96, Int96Type};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use serde_json::{Value, json};
 
 use crate::guards::deletion_vector;
@@ -332,6 +336,90 @@ async fn a_feed_holds_what_operations_did() -> Result<(), Failure> {
         let inside = |version: i64| (from..=to).contains(&u64::try_from(version).unwrap());
         let want: Vec<Change> = want.iter().filter(|it| inside(it.0)).cloned().collect();
         assert_eq!(changes(&feed).await?, want, "{from} to {to}");
+    }
+    Ok(())
+}
+
+/// The rows of a table that delta-rs reads: ids, and whether an operation gave them their name.
+async fn rows_of(table: &DeltaTable) -> Result<BTreeMap<i64, String>, Failure> {
+    let session = SessionContext::new();
+    table.update_datafusion_session(&session.state())?;
+    session.register_table("t", table.table_provider().await?)?;
+    let sql = "SELECT id, arrow_cast(coalesce(name, 'none'), 'Utf8') FROM t";
+    let mut rows = BTreeMap::new();
+    for batch in session.sql(sql).await?.collect().await? {
+        let ids = batch.column(0).as_primitive::<Int64Type>();
+        let names = batch.column(1).as_string::<i32>();
+        for row in 0..batch.num_rows() {
+            rows.insert(ids.value(row), names.value(row).to_owned());
+        }
+    }
+    Ok(rows)
+}
+
+/// Whatever was done to a table, its feed does the same to an empty one.
+#[tokio::test]
+async fn a_feed_that_is_played_back_gives_the_table() -> Result<(), Failure> {
+    for seed in 1..=3_u64 {
+        let mut random = seed;
+        let mut next = |below: i64| {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            i64::try_from(random >> 33).unwrap() % below
+        };
+        let mut table = Theirs::try_new().await?;
+        let mut fresh = 0;
+        let mut states = vec![BTreeMap::new()];
+        for _ in 0..10 {
+            let (at, few) = (next(40), next(6) + 1);
+            let known = table.table.version();
+            match next(6) {
+                0 | 1 => {
+                    table.append(fresh..fresh + few).await?;
+                    fresh += few;
+                }
+                2 => table.update(&format!("id % 7 = {}", at % 7)).await?,
+                3 => table.delete(&format!("id % 9 = {}", at % 9)).await?,
+                4 => {
+                    table.merge([at % (fresh + 1), fresh]).await?;
+                    fresh += 1;
+                }
+                _ => {
+                    let rows = ordered(&rows(fresh..fresh + few)?)?;
+                    table.write(SaveMode::Overwrite, None, rows).await?;
+                    fresh += few;
+                }
+            }
+            // What changes nothing commits nothing, or a version without changes.
+            if table.table.version() != known {
+                states.push(rows_of(&table.table).await?);
+            }
+        }
+        let newest = u64::try_from(states.len() - 1)?;
+        assert_eq!(table.table.version(), Some(newest));
+        let feed = table.window(0, newest).await?;
+        let catalog = catalog(&feed).await?;
+        let mut state = BTreeMap::new();
+        for (version, want) in states.iter().enumerate() {
+            // Deletions come first: a row that was carried along is deleted and inserted.
+            let sql = format!(
+                "SELECT id, coalesce(name, 'none'), _change_type FROM things__cdf \
+                 WHERE _commit_version = {version} ORDER BY _change_type"
+            );
+            for batch in catalog.session().sql(&sql).await?.collect().await? {
+                let ids = batch.column(0).as_primitive::<Int64Type>();
+                let names = batch.column(1).as_string::<i32>();
+                let kinds = batch.column(2).as_string::<i32>();
+                for row in 0..batch.num_rows() {
+                    match kinds.value(row) {
+                        "delete" => state.remove(&ids.value(row)),
+                        _ => state.insert(ids.value(row), names.value(row).to_owned()),
+                    };
+                }
+            }
+            assert_eq!(&state, want, "seed {seed}, v{version}");
+        }
     }
     Ok(())
 }
@@ -1126,6 +1214,37 @@ async fn partition_values_are_what_the_protocol_says_or_are_refused() -> Result<
     Ok(())
 }
 
+/// In the engine's default unit the year 1 comes out as another.
+#[tokio::test]
+async fn times_of_96_bits_keep_their_years_in_a_feed() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let mut table = HandMade::try_new(lake.path().join("cpg/things"))?;
+    let path = table.folder().join("a.parquet");
+    let schema = Arc::new(parse_message_type("message m { optional int96 at; }")?);
+    let mut writer = SerializedFileWriter::new(File::create(&path)?, schema, Arc::default())?;
+    let mut group = writer.next_row_group()?;
+    let mut column = group.next_column()?.ok_or("no column")?;
+    let mut value = Int96::new();
+    // A Julian day: the first of the year 1.
+    value.set_data(0, 0, 1_721_426);
+    let typed = column.typed::<Int96Type>();
+    typed.write_batch(&[value], Some(&[1]), None)?;
+    column.close()?;
+    group.close()?;
+    writer.close()?;
+    let field = HandMade::field("at", "timestamp", true, &json!({}));
+    let metadata = HandMade::metadata(&json!([field]), &[], &json!({RECORDS.0: "true"}));
+    let add = json!({"add": {
+        "path": "a.parquet", "partitionValues": {}, "size": path.metadata()?.len(),
+        "modificationTime": 0, "dataChange": true,
+    }});
+    table.commit(&[HandMade::versions(1, 4), metadata, add])?;
+    let feed = open_change_feed(&name()?, &lake.location("cpg.things")?, &versions(0, 0)).await?;
+    let sql = "SELECT 1 FROM things__cdf WHERE CAST(at AS BIGINT) = -62135596800000000";
+    assert_eq!(count(catalog(&feed).await?.session(), sql).await?, 1);
+    Ok(())
+}
+
 #[tokio::test]
 async fn our_own_writer_has_a_feed_of_whole_files() -> Result<(), Failure> {
     let lake = TemporaryLake::try_new()?;
@@ -1225,6 +1344,17 @@ async fn tables_whose_feed_the_runtime_reads_wrongly_are_refused() -> Result<(),
         refused.contains("which its change feed would add"),
         "{refused}"
     );
+
+    let mut widened = HandMade::try_new(lake.path().join("widened"))?;
+    let metadata = HandMade::metadata(
+        &field(&json!({})),
+        &[],
+        &json!({RECORDS.0: "true", "delta.enableTypeWidening": "true"}),
+    );
+    let features = ["typeWidening", "changeDataFeed"];
+    widened.commit(&[HandMade::features(&features[..1], &features), metadata])?;
+    let refused = refusal(&widened, 0, 0).await?;
+    assert!(refused.starts_with("unsupported_table: "), "{refused}");
 
     let mut bare = HandMade::try_new(lake.path().join("bare"))?;
     let metadata = HandMade::metadata(&field(&json!({})), &[], &json!({RECORDS.0: "true"}));

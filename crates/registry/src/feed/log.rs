@@ -115,7 +115,7 @@ impl Description {
         Ok(Self::parse(&metadata))
     }
 
-    fn parse(metadata: &Value) -> Self {
+    pub(super) fn parse(metadata: &Value) -> Self {
         let properties: HashMap<String, String> = metadata["configuration"]
             .as_object()
             .into_iter()

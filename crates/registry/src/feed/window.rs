@@ -249,7 +249,10 @@ impl Examination<'_> {
     async fn resolve(&self, request: &ChangeFeedRequest) -> Result<Resolved, Error> {
         let by_time = |bound: &FeedBound| matches!(bound, FeedBound::UnixMs(_));
         let times = if by_time(&request.start) || request.end.as_ref().is_some_and(by_time) {
-            self.times().await?
+            match self.times().await? {
+                Ok(times) => times,
+                Err(gap) => return Ok(Resolved::Not(gap)),
+            }
         } else {
             Vec::new()
         };
@@ -309,13 +312,16 @@ impl Examination<'_> {
     }
 
     /// The versions whose commits are there without a gap up to the newest one, and their times.
-    async fn times(&self) -> Result<Vec<(u64, i64)>, Error> {
-        let versions = self.listing.oldest(self.newest)..=self.newest;
-        let commits = read_commits(&self.log, versions).await?;
-        Ok(commits
-            .iter()
-            .map(|commit| (commit.version, commit.at_unix_ms))
-            .collect())
+    async fn times(&self) -> Result<Result<Vec<(u64, i64)>, FeedClass>, Error> {
+        let mut versions = self.listing.oldest(self.newest)..=self.newest;
+        let commits = read_commits(&self.log, versions.clone()).await?;
+        // One may have been cleaned up since they were listed.
+        if let Some(missing) = versions.nth(commits.len()) {
+            let missing = Version::new(missing);
+            return Ok(Err(FeedClass::Gap { missing }));
+        }
+        let times = commits.iter().map(|it| (it.version, it.at_unix_ms));
+        Ok(Ok(times.collect()))
     }
 
     /// A window without versions is empty only where changes are recorded: a reader would wait for them in vain.
@@ -560,4 +566,57 @@ fn break_between(old: &Description, new: &Description) -> Option<SchemaBreak> {
         return Some(SchemaBreak::Required { column });
     }
     (old.partition_columns != new.partition_columns).then_some(SchemaBreak::Partitioned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn field(name: &str, of: &Value, nullable: bool) -> Value {
+        let metadata = json!({"comment": format!("{name} {nullable}")});
+        json!({"name": name, "type": of, "nullable": nullable, "metadata": metadata})
+    }
+
+    fn table(fields: &[Value], partition: &[&str]) -> Description {
+        let schema = json!({"type": "struct", "fields": fields}).to_string();
+        Description::parse(&json!({"schemaString": schema, "partitionColumns": partition}))
+    }
+
+    fn check(old: &[Value], new: &[Value], want: Option<&str>) {
+        let found = break_between(&table(old, &[]), &table(new, &[]));
+        let found = found.map(|change| change.to_string());
+        assert_eq!(found.as_deref(), want);
+    }
+
+    #[test]
+    fn rows_are_of_one_kind_while_no_column_goes_or_is_another() {
+        let long = |name: &str, nullable| field(name, &json!("long"), nullable);
+        let pair = |parts: &[Value]| json!({"type": "struct", "fields": parts});
+        let (a, b) = (long("a", true), long("b", true));
+        check(&[a.clone()], &[b.clone(), a.clone()], None);
+        check(&[long("a", false)], &[a.clone()], None);
+        let want = Some("column `b` dropped");
+        check(&[a.clone(), b.clone()], &[a.clone()], want);
+        let want = Some("column `a` of another type");
+        check(&[a.clone()], &[field("a", &json!("integer"), true)], want);
+        let nested = |parts: &[Value]| field("a", &pair(parts), true);
+        check(
+            &[nested(&[b.clone()])],
+            &[nested(&[b.clone(), a.clone()])],
+            want,
+        );
+        let want = Some("column `a` never null, as rows before may be");
+        check(&[a.clone()], &[long("a", false)], want);
+        check(&[b.clone()], &[b.clone(), long("a", false)], want);
+        // What is said about a field does not matter, at any depth.
+        let mut said = b.clone();
+        said["metadata"] = json!({});
+        check(&[nested(&[b.clone()])], &[nested(&[said])], None);
+
+        let fields = [a, b];
+        let found = break_between(&table(&fields, &["a"]), &table(&fields, &["b"]));
+        assert_eq!(found, Some(SchemaBreak::Partitioned));
+    }
 }
