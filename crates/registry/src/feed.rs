@@ -73,8 +73,8 @@ pub struct FeedFacts {
     pub predicate: Option<String>,
     /// Which changes are read.
     pub changes: Changes,
-    /// The version that began to record changes; nothing when that is more than 256 commits before the window, or in a
-    /// part of the log that was cleaned up.
+    /// The version that began to record changes; nothing when that is more than 256 commits before the window or in a
+    /// part of the log that was cleaned up, or when the window holds no version.
     pub enabled_since: Option<Version>,
     /// Files with changed rows.
     pub files: usize,

@@ -186,7 +186,9 @@ pub(super) struct FileAction {
 }
 
 impl FileAction {
-    fn parse(kind: &'static str, action: &mut Value) -> Option<Self> {
+    /// Takes an action of a kind out of a line of the log, when it is one.
+    fn take(kind: &'static str, line: &mut Value) -> Option<Self> {
+        let action = line.get_mut(kind)?;
         let path = action["path"].as_str()?;
         let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
         if let Some(entries) = action.as_object_mut() {
@@ -277,11 +279,10 @@ impl FeedCommit {
             }
             for kind in ["add", "remove"] {
                 if line[kind]["dataChange"] != false {
-                    changes.extend(FileAction::parse(kind, &mut line[kind]));
+                    changes.extend(FileAction::take(kind, &mut line));
                 }
             }
-            let recorded = FileAction::parse("cdc", &mut line["cdc"]);
-            commit.actions.extend(recorded);
+            commit.actions.extend(FileAction::take("cdc", &mut line));
         }
         // Where changes are recorded, added and removed files hold rows that did not change as well.
         if commit.actions.is_empty() {
@@ -411,6 +412,20 @@ impl LogStore for PinnedLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_with_changes_is_named_by_its_action() {
+        let mut line = json!({"add": {"path": "k=a%2520b/%C3%A9", "stats": "{}", "size": 1}});
+        assert!(FileAction::take("remove", &mut line).is_none());
+        let file = FileAction::take("add", &mut line).unwrap();
+        assert_eq!(file.path, "k=a%20b/é");
+        assert_eq!(file.action["stats"], Value::Null);
+        assert!(!file.is_complete());
+        // A line may be anything.
+        for mut line in [json!(5), json!("add"), json!([1]), json!({"add": 5})] {
+            assert!(FileAction::take("add", &mut line).is_none());
+        }
+    }
 
     fn listing(commits: impl IntoIterator<Item = u64>, checkpoints: &[u64]) -> Listing {
         Listing {

@@ -248,6 +248,7 @@ impl Examination<'_> {
 
     async fn resolve(&self, request: &ChangeFeedRequest) -> Result<Resolved, Error> {
         let by_time = |bound: &FeedBound| matches!(bound, FeedBound::UnixMs(_));
+        let version = |(version, _): &(u64, i64)| *version;
         let times = if by_time(&request.start) || request.end.as_ref().is_some_and(by_time) {
             match self.times().await? {
                 Ok(times) => times,
@@ -256,36 +257,22 @@ impl Examination<'_> {
         } else {
             Vec::new()
         };
-        let before = |version: u64| match version.checked_sub(1) {
-            Some(missing) => FeedClass::Gap {
-                missing: Version::new(missing),
-            },
-            None => FeedClass::Empty,
-        };
-        let oldest = times.first().map_or(0, |(version, _)| *version);
         let from = match request.start {
             FeedBound::Version(version) => Some(version.number()),
-            FeedBound::UnixMs(time) => {
-                let found = times.iter().find(|(_, at)| *at >= time);
-                let found = found.map(|(version, _)| *version);
-                // Versions before the oldest commit may have been made in time as well.
-                if found == Some(oldest) && oldest > 0 {
-                    return Ok(Resolved::Not(before(oldest)));
-                }
-                found
-            }
+            FeedBound::UnixMs(time) => times.iter().find(|(_, at)| *at >= time).map(version),
         };
         let to = match request.end {
             None => Some(self.newest),
             Some(FeedBound::Version(version)) => Some(version.number()),
-            Some(FeedBound::UnixMs(time)) => {
-                let found = times.iter().rfind(|(_, at)| *at <= time);
-                if found.is_none() && oldest > 0 {
-                    return Ok(Resolved::Not(before(oldest)));
-                }
-                found.map(|(version, _)| *version)
-            }
+            Some(FeedBound::UnixMs(time)) => times.iter().rfind(|(_, at)| *at <= time).map(version),
         };
+        // Versions before the oldest commit may lie in the window as well, or be its last one.
+        let oldest = times.first().map_or(0, version);
+        let is_cut_off = (by_time(&request.start) && from == Some(oldest)) || to.is_none();
+        if is_cut_off && oldest > 0 {
+            let missing = Version::new(oldest - 1);
+            return Ok(Resolved::Not(FeedClass::Gap { missing }));
+        }
         Ok(self.range(from, to, request))
     }
 
