@@ -1345,6 +1345,15 @@ async fn tables_whose_feed_the_runtime_reads_wrongly_are_refused() -> Result<(),
         "{refused}"
     );
 
+    let mut outside = HandMade::try_new(lake.path().join("outside"))?;
+    let metadata = HandMade::metadata(&field(&json!({})), &[], &json!({RECORDS.0: "true"}));
+    let mut add = outside.add("a.parquet", &ids(vec![1])?, &json!({}))?;
+    let path = outside.folder().join("a.parquet");
+    add["add"]["path"] = format!("file://{}", path.display()).into();
+    outside.commit(&[HandMade::versions(1, 4), metadata, add])?;
+    let refused = refusal(&outside, 0, 0).await?;
+    assert!(refused.contains("lies outside of the table"), "{refused}");
+
     let mut widened = HandMade::try_new(lake.path().join("widened"))?;
     let metadata = HandMade::metadata(
         &field(&json!({})),
