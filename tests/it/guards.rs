@@ -441,7 +441,7 @@ async fn a_column_of_a_type_that_cannot_be_declared_is_not_taken_for_a_missing_o
 }
 
 /// The bytes of a deletion vector for rows below 2^16, as they stand in a log.
-fn deletion_vector(rows: &[u16]) -> String {
+pub(crate) fn deletion_vector(rows: &[u16]) -> String {
     let count = u16::try_from(rows.len() - 1).unwrap_or(u16::MAX);
     let mut bytes = Vec::new();
     bytes.extend_from_slice(&1_681_511_377_u32.to_le_bytes()); // the format's mark

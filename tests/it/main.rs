@@ -3,6 +3,7 @@
 mod alignment;
 mod attacks;
 mod builds;
+mod change_feed;
 mod creation;
 mod features;
 mod fingerprints;

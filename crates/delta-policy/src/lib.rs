@@ -89,7 +89,7 @@ pub use policy::{
     Vacuum,
 };
 pub use properties::{
-    PropertyChange, maps_columns, plan_properties, render_properties, schema_key,
+    PropertyChange, maps_columns, plan_properties, records_changes, render_properties, schema_key,
 };
 pub use protocol::{FeatureGate, Protocol, ProtocolProblem, ProtocolReport, ProtocolSupport, gate};
 pub use resolve::{ResolvedPolicy, resolve};

@@ -65,6 +65,21 @@ pub fn maps_columns<'a>(properties: impl IntoIterator<Item = (&'a String, &'a St
         .any(|(key, mode)| key == key::COLUMN_MAPPING_MODE && mode != "none")
 }
 
+/// Whether a table with these properties records what changes, for its change feed.
+///
+/// ```
+/// # use std::collections::HashMap;
+/// use ossature_delta_policy::records_changes;
+/// let properties = |value: &str| HashMap::from([("delta.enableChangeDataFeed".to_owned(), value.to_owned())]);
+/// assert!(records_changes(&properties("true")) && records_changes(&properties("TRUE")));
+/// assert!(!records_changes(&properties("false")) && !records_changes(&HashMap::new()));
+/// ```
+pub fn records_changes<'a>(properties: impl IntoIterator<Item = (&'a String, &'a String)>) -> bool {
+    properties.into_iter().any(|(key, value)| {
+        key == key::ENABLE_CHANGE_DATA_FEED && value.eq_ignore_ascii_case("true")
+    })
+}
+
 /// The values of a property that policies may set by its key.
 #[derive(Debug, Clone, Copy)]
 enum Values {

@@ -3,9 +3,9 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::error::DataFusionError;
 use deltalake_core::DeltaTableError;
-use ossature_schema_spec::{Change, DatasetName, Fingerprint, Version};
+use ossature_schema_spec::{Change, ColumnName, DatasetName, Fingerprint, Version};
 
-use crate::ProjectionError;
+use crate::{FeedClass, FeedSource, ProjectionError};
 
 /// Why a dataset cannot be opened, or a session cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -204,6 +204,67 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The rows of a window of a change feed cannot be read.
+    #[error("the change feed of {location} cannot be read: {}", feed_reason(class))]
+    ChangeFeed {
+        /// The table.
+        location: String,
+        /// Why, with the versions that it is about.
+        class: Box<FeedClass>,
+    },
+    /// A column that is asked of a change feed is none of the table, or is asked for twice.
+    #[error(
+        "the change feed of `{dataset}` has no column `{column}` to give, or gave it already; it has {}",
+        known.join(", ")
+    )]
+    UnknownFeedColumn {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The column.
+        column: ColumnName,
+        /// The columns that there are.
+        known: Vec<String>,
+    },
+    /// The predicate of a change feed is none over its columns.
+    #[error(
+        "`{found}` does not say which rows of the change feed of `{dataset}` are wanted: {reason}"
+    )]
+    InvalidFeedPredicate {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The predicate.
+        found: String,
+        /// What is wrong with it.
+        reason: Box<DataFusionError>,
+    },
+    /// Two windows of one change feed in one session.
+    #[error(
+        "`{dataset}` has a change feed in the session already: {registered}; it cannot have another: {wanted}"
+    )]
+    ConflictingFeeds {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The window in the session.
+        registered: String,
+        /// The window that was to be registered.
+        wanted: String,
+    },
+    /// A change feed is wanted, and nobody said which versions.
+    #[error("{wanted_by} wants a change feed of `{dataset}`, and no window is given")]
+    FeedNotConfigured {
+        /// The dataset.
+        dataset: DatasetName,
+        /// What wants it.
+        wanted_by: FeedSource,
+    },
+    /// The policy requires a change feed that cannot be opened.
+    #[error("the change feed of `{dataset}` is required, and it is unavailable")]
+    FeedRequired {
+        /// The dataset.
+        dataset: DatasetName,
+        /// Why.
+        source: Box<Error>,
+    },
     /// The Delta runtime failed.
     #[error("while {doing}")]
     Delta {
@@ -248,6 +309,12 @@ impl Error {
             Self::AmbiguousPath { .. } => "ambiguous_path",
             Self::Unremovable { .. } => "unremovable_file",
             Self::Corrupt { .. } => "corrupt_table",
+            Self::ChangeFeed { class, .. } => feed_code(class),
+            Self::UnknownFeedColumn { .. } => "unknown_feed_column",
+            Self::InvalidFeedPredicate { .. } => "invalid_feed_predicate",
+            Self::ConflictingFeeds { .. } => "conflicting_feeds",
+            Self::FeedNotConfigured { .. } => "feed_not_configured",
+            Self::FeedRequired { .. } => "feed_required",
             Self::Delta { .. } => "delta_failure",
             Self::Engine { .. } => "engine_failure",
         }
@@ -280,6 +347,20 @@ impl Error {
                 "rewrite the table with the engine that removed the file, to relative paths"
                     .to_owned(),
             ),
+            Self::ChangeFeed { class, .. } => Some(feed_hint(class)),
+            Self::UnknownFeedColumn { .. } => Some(
+                "name stored columns, each once; those that the feed adds come by themselves"
+                    .to_owned(),
+            ),
+            Self::InvalidFeedPredicate { .. } => Some(
+                "write an expression of SQL over the feed's columns that is true or false"
+                    .to_owned(),
+            ),
+            Self::ConflictingFeeds { .. } => {
+                Some("read the other window in a session of its own".to_owned())
+            }
+            Self::FeedNotConfigured { .. } => Some("say from which version on".to_owned()),
+            Self::FeedRequired { source, .. } => source.hint(),
             _ => None,
         }
     }
@@ -295,6 +376,65 @@ impl Error {
         move |source| Self::Engine {
             doing,
             source: Box::new(source),
+        }
+    }
+}
+
+fn feed_code(class: &FeedClass) -> &'static str {
+    match class {
+        FeedClass::Ok | FeedClass::Empty => "feed_readable",
+        FeedClass::Gap { .. } => "feed_gap",
+        FeedClass::Disabled { .. } => "feed_disabled",
+        FeedClass::Vacuumed { .. } => "feed_vacuumed",
+        FeedClass::OutOfRange { .. } => "feed_out_of_range",
+        FeedClass::SchemaChanged { .. } => "feed_schema_changed",
+    }
+}
+
+/// What was found in the place of what is wanted.
+fn feed_reason(class: &FeedClass) -> String {
+    match class {
+        FeedClass::Ok | FeedClass::Empty => "nothing is wrong with it".to_owned(),
+        FeedClass::Gap { missing } => {
+            format!("wanted the log of every version, and that of {missing} was cleaned up")
+        }
+        FeedClass::Disabled { at, .. } => {
+            format!("wanted changes recorded in every version, and in {at} they are not")
+        }
+        FeedClass::Vacuumed { at, path } => {
+            format!("wanted the file `{path}` with changes of {at}, and it is gone")
+        }
+        FeedClass::OutOfRange { from, to, newest } => match (from, to) {
+            (Some(from), Some(to)) => format!("wanted {from} to {to}, and found v0 to {newest}"),
+            (None, _) => format!("it would begin after the newest version, {newest}"),
+            (_, None) => "it would end before the oldest version".to_owned(),
+        },
+        FeedClass::SchemaChanged { at, change } => {
+            format!("wanted rows of one kind, and {at} made a change of columns: {change}")
+        }
+    }
+}
+
+fn feed_hint(class: &FeedClass) -> String {
+    const WHOLE: &str = "read the whole table once, and its feed from then on";
+    match class {
+        FeedClass::Ok | FeedClass::Empty => "open the window".to_owned(),
+        FeedClass::Gap { .. } => format!("{WHOLE}; keep logs for longer"),
+        FeedClass::Vacuumed { .. } => format!("{WHOLE}; keep removed files for longer"),
+        FeedClass::Disabled {
+            enabled_since: Some(since),
+            ..
+        } => format!("start at {since}, or {WHOLE}"),
+        FeedClass::Disabled { .. } => {
+            format!("switch the change feed on by the policy's `change_feed`; {WHOLE}")
+        }
+        FeedClass::OutOfRange { newest, .. } => {
+            format!(
+                "ask for versions from v0 to {newest}, the first one first; or allow windows that are out of range"
+            )
+        }
+        FeedClass::SchemaChanged { at, .. } => {
+            format!("end before {at}, or {WHOLE}")
         }
     }
 }

@@ -127,7 +127,7 @@ impl TableProvider for ForeignScan {
     }
 }
 
-fn with_wide_times(mut state: SessionState) -> SessionState {
+pub(crate) fn with_wide_times(mut state: SessionState) -> SessionState {
     wide_times(&mut state.config_mut().options_mut().execution.parquet);
     state
 }
@@ -166,7 +166,7 @@ fn empty_partitions(snapshot: &DeltaTableState, schema: &SchemaRef) -> BTreeSet<
 /// Such filters prune by the statistics in Parquet footers, which leave NaN out as well.
 ///
 /// It also puts nulls where partition columns have empty texts for them.
-struct FilterBarrier {
+pub(crate) struct FilterBarrier {
     inner: Arc<dyn ExecutionPlan>,
     /// Where those partition columns are.
     empty_is_null: Vec<usize>,
@@ -174,7 +174,7 @@ struct FilterBarrier {
 }
 
 impl FilterBarrier {
-    fn new(inner: Arc<dyn ExecutionPlan>, empty_is_null: &BTreeSet<String>) -> Self {
+    pub(crate) fn new(inner: Arc<dyn ExecutionPlan>, empty_is_null: &BTreeSet<String>) -> Self {
         let schema = inner.schema();
         let columns = empty_is_null.iter();
         let empty_is_null = columns.filter_map(|name| schema.index_of(name).ok());

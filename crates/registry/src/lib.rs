@@ -7,6 +7,7 @@
 //! | how is a table read that no dataset declares? | [`open_stored`] |
 //! | how are its rows read without the wrong answers of the engines below? | [`GuardedScan`] |
 //! | how does a stored schema become the declared one? | [`AlignmentPlan`] |
+//! | which rows changed between two versions? | [`open_change_feed`], [`select_change_feed`] |
 //! | what session do queries run in, and how do its plans stream? | [`SessionSpec`], [`Catalog`] |
 //!
 //! Knows: Delta tables, DataFusion's sessions and table providers. Does not know: writing, views, artifacts, clocks.
@@ -33,6 +34,7 @@ mod commit;
 mod confinement;
 mod dataset;
 mod error;
+mod feed;
 mod field_ids;
 mod files;
 mod foreign;
@@ -56,6 +58,12 @@ pub use align::{AlignedColumn, AlignmentPlan, ColumnAlignment};
 pub use commit::{COMMIT_KEY_PREFIX, CommitFacts, OrderingClaim, commit_keys};
 pub use dataset::{Catalog, Dataset, ScanFacts, ScanMode, open_dataset};
 pub use error::Error;
+pub use feed::{
+    CHANGE_TYPE, COMMIT_TIMESTAMP, COMMIT_VERSION, ChangeFeed, ChangeFeedRequest, ChangeFilter,
+    Changes, DatasetKind, FEED_SUFFIX, FeedBound, FeedChoice, FeedClass, FeedFacts, FeedOutcome,
+    FeedPolicy, FeedSelection, FeedSource, FeedWindow, ScanProvider, SchemaBreak,
+    classify_change_feed, open_change_feed, select_change_feed,
+};
 pub use foreign::ForeignScan;
 pub use location::{Lake, TableLocation};
 pub use mapping::keeps_names;
