@@ -46,6 +46,8 @@ pub(crate) enum Error {
     Upkeep(Vec<ossature_pipeline::Error>),
     #[error("things in the lake that are not as they were recorded: {findings}")]
     Differs { findings: usize },
+    #[error("things in the lake that cannot be read, so that nothing is known of them: {findings}")]
+    Unverified { findings: usize },
     #[error("standard output cannot be written")]
     Output { source: io::Error },
     #[error("the result cannot be rendered")]
@@ -85,6 +87,7 @@ impl Error {
             Self::NoSuchTable { .. } => "no_such_table",
             Self::Upkeep(_) => "upkeep_failed",
             Self::Differs { .. } => "lake_differs",
+            Self::Unverified { .. } => "lake_unreadable",
             Self::Output { .. } => "stdout_failed",
             Self::Render(_) => "render_failed",
             Self::Interrupted(_) | Self::Abandoned(..) => "interrupted",
@@ -134,6 +137,9 @@ impl Error {
                 "build the same sources again: that restores the damaged files of the newest run's tables"
                     .to_owned(),
             ),
+            Self::Unverified { .. } => {
+                Some("see to the storage, and verify again: nothing was found that differs".to_owned())
+            }
             Self::NoOutputFile => Some("name the file with `--output FILE`".to_owned()),
             _ => None,
         }

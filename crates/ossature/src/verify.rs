@@ -34,8 +34,13 @@ pub(crate) async fn verify(arguments: VerifyArguments) -> Result<(), Error> {
         Format::Json => print_json(&Report::of(&verification))?,
         Format::Human => print(&human(&verification))?,
     }
-    match verification.findings.len() {
+    let findings = &verification.findings;
+    let is_of_storage = |finding: &Finding| finding.difference.is_of_storage();
+    match findings.len() {
         0 => Ok(()),
+        findings_of_storage if findings.iter().all(is_of_storage) => Err(Error::Unverified {
+            findings: findings_of_storage,
+        }),
         findings => Err(Error::Differs { findings }),
     }
 }

@@ -117,6 +117,15 @@ impl Difference {
         }
     }
 
+    /// Whether the store did not answer, so that nothing is known.
+    pub fn is_of_storage(&self) -> bool {
+        match self {
+            Self::Unreadable { code, .. } => *code == "delta_failure",
+            Self::File { damage, .. } => matches!(damage, Damage::Unreadable { .. }),
+            _ => false,
+        }
+    }
+
     /// The file that it is about, below the table's folder.
     pub fn path(&self) -> Option<&str> {
         match self {

@@ -225,6 +225,22 @@ fn records_that_every_run_writes_are_missed() -> Result<(), Failure> {
 }
 
 #[test]
+fn a_store_that_does_not_answer_is_no_difference() -> Result<(), Failure> {
+    let (lake, _) = built()?;
+    // A link that leads to itself cannot be followed, by no user.
+    let file = file_of(&lake, "cpg/cpg_nodes")?;
+    let bytes = fs::read(&file)?;
+    fs::remove_file(&file)?;
+    std::os::unix::fs::symlink(&file, &file)?;
+    let unreadable = ("file_unreadable".to_owned(), "cpg.cpg_nodes".to_owned());
+    assert_eq!(verify(&lake, &[])?, (vec![unreadable], Some(5)));
+    fs::remove_file(&file)?;
+    fs::write(&file, bytes)?;
+    assert_eq!(verify(&lake, &[])?, (vec![], Some(0)));
+    Ok(())
+}
+
+#[test]
 fn runs_are_named() -> Result<(), Failure> {
     let (lake, tree) = built()?;
     let first = lake.runs()?[0]["run_id"]
