@@ -4,6 +4,7 @@ mod alignment;
 mod attacks;
 mod builds;
 mod change_feed;
+mod claims;
 mod creation;
 mod features;
 mod fingerprints;
