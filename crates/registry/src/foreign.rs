@@ -27,6 +27,7 @@ use deltalake_core::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
 use deltalake_core::kernel::transaction::PROTOCOL;
 use deltalake_core::table::state::DeltaTableState;
 use futures::StreamExt;
+use ossature_schema_spec::Version;
 
 use crate::field_ids::check_field_ids;
 use crate::{Error, OpenTable, guard};
@@ -83,8 +84,10 @@ impl ForeignScan {
 }
 
 impl ForeignScan {
-    pub(crate) fn open(&self) -> &OpenTable {
-        &self.open
+    /// The id of the table, and the version.
+    pub(crate) fn pinned(&self) -> Option<(String, Version)> {
+        let table_id = self.open.snapshot().ok()?.metadata().id().to_owned();
+        Some((table_id, self.open.version()))
     }
 }
 

@@ -57,8 +57,6 @@ fn check(plan: &LogicalPlan, seen: &mut BTreeMap<String, Version>) -> Result<()>
 /// The id of the table that a provider scans, and the version.
 fn pinned(provider: &dyn TableProvider) -> Option<(String, Version)> {
     let provider: &dyn Any = provider;
-    let open = provider.downcast_ref().map(GuardedScan::open);
-    let open = open.or_else(|| provider.downcast_ref().map(ForeignScan::open))?;
-    let table = open.snapshot().ok()?.metadata().id().to_owned();
-    Some((table, open.version()))
+    let ours = provider.downcast_ref().map(GuardedScan::pinned);
+    ours.or_else(|| provider.downcast_ref().and_then(ForeignScan::pinned))
 }

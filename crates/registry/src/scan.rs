@@ -30,19 +30,26 @@ use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use object_store::DynObjectStore;
 use object_store::path::Path;
-use ossature_schema_spec::from_stored;
+use ossature_schema_spec::{Version, from_stored};
 use url::Position;
 
 use crate::files::{TableFile, list_files};
 use crate::foreign::wide_times;
 use crate::mapping::without_numbers;
 use crate::paths::is_own;
-use crate::{Error, OpenTable, OrderingClaim, guard};
+use crate::{Error, OpenTable, OrderingClaim, TableLocation, guard};
 
 /// A table provider over the files of one version, for tables whose pinned commit our writer made.
 pub struct GuardedScan {
-    open: OpenTable,
+    location: TableLocation,
+    table_id: String,
+    version: Version,
+    /// Whether the bounds in the log are values that are there.
+    has_exact_bounds: bool,
+    /// The root of the store, for sessions that do not know it yet.
+    root: Arc<DynObjectStore>,
     store: ObjectStoreUrl,
     /// Columns inside the files, then partition columns.
     schema: SchemaRef,
@@ -56,8 +63,8 @@ pub struct GuardedScan {
 impl fmt::Debug for GuardedScan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GuardedScan")
-            .field("location", &self.open.location().to_string())
-            .field("version", &self.open.version())
+            .field("location", &self.location.to_string())
+            .field("version", &self.version)
             .field("files", &self.files.len())
             .finish_non_exhaustive()
     }
@@ -93,7 +100,11 @@ impl GuardedScan {
             file.path = folder.parts().chain(file.path.parts()).collect();
         }
         Ok(Self {
-            open: open.clone(),
+            location: open.location().clone(),
+            table_id: snapshot.metadata().id().to_owned(),
+            version: open.version(),
+            has_exact_bounds: open.commit().content.is_some(),
+            root: open.table().log_store().root_object_store(None),
             store,
             schema,
             partition_fields: partition.into(),
@@ -160,9 +171,9 @@ impl GuardedScan {
 
     /// The table's folder in its store.
     fn folder(&self) -> Result<Path, Error> {
-        Path::from_url_path(self.open.location().url().path()).map_err(|error| Error::Corrupt {
+        Path::from_url_path(self.location.url().path()).map_err(|error| Error::Corrupt {
             what: "the location",
-            location: self.open.location().to_string(),
+            location: self.location.to_string(),
             reason: error.to_string(),
         })
     }
@@ -202,13 +213,14 @@ impl GuardedScan {
         Ok(scan)
     }
 
-    pub(crate) fn open(&self) -> &OpenTable {
-        &self.open
+    /// The id of the table, and the version.
+    pub(crate) fn pinned(&self) -> (String, Version) {
+        (self.table_id.clone(), self.version)
     }
 
     /// Whether the bounds in the log are values that are there.
     pub(crate) fn has_exact_bounds(&self) -> bool {
-        self.open.commit().content.is_some()
+        self.has_exact_bounds
     }
 
     /// How many files the version has.
@@ -422,10 +434,12 @@ impl TableProvider for GuardedScan {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.open.table().update_datafusion_session(state)?;
+        let runtime = state.runtime_env();
+        if runtime.object_store(&self.store).is_err() {
+            runtime.register_object_store(self.store.as_ref(), Arc::clone(&self.root));
+        }
         let files = self.prune(state, filters)?;
         let groups = self.groups(&files, state.config().target_partitions());
-        let runtime = state.runtime_env();
         if groups.iter().all(FileGroup::is_empty) {
             let schema = match projection {
                 Some(columns) => Arc::new(self.schema.project(columns)?),
