@@ -326,6 +326,36 @@ async fn partition_values_are_what_the_protocol_says() -> Result<(), Failure> {
     Ok(())
 }
 
+/// The runtime keeps every file for which a predicate over partition columns is null.
+#[tokio::test]
+async fn a_predicate_over_partitions_that_is_null_keeps_no_row() -> Result<(), Failure> {
+    let mut theirs = Theirs::try_new()?;
+    let files = [
+        ("a.parquet", json!("a")),
+        ("b.parquet", json!("b")),
+        ("c.parquet", Value::Null),
+    ];
+    let adds = files.map(|(path, value)| theirs.table.add(path, &one_id()?, &json!({"p": value})));
+    let adds = adds.into_iter().collect::<Result<Vec<_>, Failure>>()?;
+    let fields = json!([field("id", "long"), field("p", "string")]);
+    theirs.begin(&fields, &["p"], &adds)?;
+    theirs
+        .check(
+            "id",
+            &[
+                ("p = 'a' OR CAST(NULL AS BOOLEAN)", 1),
+                ("p = 'a' AND CAST(NULL AS BOOLEAN)", 0),
+                ("p = CAST(NULL AS VARCHAR)", 0),
+                ("p <> 'a'", 1),
+                ("p NOT IN ('a', NULL)", 0),
+                ("p IN ('a', NULL)", 1),
+                ("p IS DISTINCT FROM 'a'", 2),
+                ("p IS NULL", 1),
+            ],
+        )
+        .await
+}
+
 #[tokio::test]
 async fn partition_values_that_are_none_are_refused() -> Result<(), Failure> {
     for (data_type, value) in [("integer", "x"), ("decimal(10,2)", "1.5"), ("date", "x")] {
