@@ -97,6 +97,10 @@ impl Error {
             Self::Corrupt { .. } => {
                 Some("a newer version of this program may have written it".to_owned())
             }
+            Self::Engine { .. } => Some(
+                "`ossature verify` tells which of the records is damaged: restore that file from a copy"
+                    .to_owned(),
+            ),
             Self::Declaration(error) => error.hint(),
             Self::Registry(error) => error.hint(),
             Self::Write(error) => error.hint(),

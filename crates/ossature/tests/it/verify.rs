@@ -206,6 +206,14 @@ fn damaged_records_are_found_though_they_cannot_be_read() -> Result<(), Failure>
         "runs.run_manifest".to_owned(),
     );
     assert_eq!(verify(&lake, &[])?, (vec![length.clone(), length], Some(4)));
+    // Other commands cannot go on, and say what can be done.
+    let answer = ossature(lake.arguments(&["runs"]))?;
+    assert_eq!(answer.code, Some(5), "{}", answer.stderr);
+    assert!(
+        answer.stderr.contains("`ossature verify` tells"),
+        "{}",
+        answer.stderr
+    );
     Ok(())
 }
 
