@@ -317,6 +317,7 @@ fn expressions_that_are_more_than_a_function_of_one_row_are_refused() -> Result<
     let session = SessionSpec::default().build()?;
     let stored = stored()?.schema();
     let chain = format!("{} AS x", vec!["number"; 10_000].join(" + "));
+    let deep = format!("{}number AS x", "NOT ".repeat(200));
     let nested = format!("{}number{} AS x", "(".repeat(400), ")".repeat(400));
     let long = format!("'{}' AS x", "a".repeat(20_000));
     let cases = [
@@ -353,6 +354,7 @@ fn expressions_that_are_more_than_a_function_of_one_row_are_refused() -> Result<
         ),
         ("name + 1 - [1] AS x", "projection_unparsable"),
         (chain.as_str(), "projection_too_long"),
+        (deep.as_str(), "projection_too_long"),
         (long.as_str(), "projection_too_long"),
         (nested.as_str(), "projection_unparsable"),
     ];
@@ -363,6 +365,15 @@ fn expressions_that_are_more_than_a_function_of_one_row_are_refused() -> Result<
         assert_eq!(codes, [want], "`{expression:.60}`: {}", errors[0]);
         assert!(errors[0].to_string().len() < 600, "{}", errors[0]);
     }
+
+    // As long as they may be, the engine stands them.
+    let longest = format!("{} AS x", vec!["number"; 101].join(" + "));
+    let list = (0..2_000)
+        .map(|number| number.to_string())
+        .collect::<Vec<_>>();
+    let list = format!("number IN ({}) AS y", list.join(", "));
+    let given = ScanProjection::try_new(&[longest, list], &stored, &session);
+    assert!(given.is_ok(), "{given:?}");
 
     // All of them are told.
     let errors = ScanProjection::try_new(

@@ -14,12 +14,9 @@ use arrow::json::writer::{EncoderOptions, JsonArray, make_encoder};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use futures::StreamExt;
 use ossature_pipeline::PublishedRun;
-use ossature_registry::{Lake, SessionSpec};
+use ossature_registry::{Lake, SessionSpec, count_operators};
 use parquet::arrow::ArrowWriter;
 
 use crate::cli::{QueryArguments, RowFormat, available_threads};
@@ -85,11 +82,7 @@ const OPERATORS_MAX: usize = 4096;
 
 /// Refuses a query that is too deep for the stack, which would end the process.
 fn check_depth(sql: &str) -> Result<(), Error> {
-    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, sql).tokenize() else {
-        // The parser says what is wrong.
-        return Ok(());
-    };
-    let operators = tokens.iter().filter(|token| is_operator(token)).count();
+    let operators = count_operators(sql);
     if operators > OPERATORS_MAX {
         return Err(Error::TooDeep {
             found: operators,
@@ -97,37 +90,6 @@ fn check_depth(sql: &str) -> Result<(), Error> {
         });
     }
     Ok(())
-}
-
-/// Whether a token joins or wraps expressions: everything but values, names and separators.
-fn is_operator(token: &Token) -> bool {
-    match token {
-        Token::Word(word) => matches!(
-            word.keyword,
-            Keyword::AND
-                | Keyword::OR
-                | Keyword::XOR
-                | Keyword::NOT
-                | Keyword::IS
-                | Keyword::LIKE
-                | Keyword::ILIKE
-                | Keyword::UNION
-                | Keyword::EXCEPT
-                | Keyword::INTERSECT
-                | Keyword::JOIN
-        ),
-        Token::Number(..)
-        | Token::SingleQuotedString(_)
-        | Token::DoubleQuotedString(_)
-        | Token::Whitespace(_)
-        | Token::Comma
-        | Token::Period
-        | Token::LParen
-        | Token::RParen
-        | Token::SemiColon
-        | Token::EOF => false,
-        _ => true,
-    }
 }
 
 async fn answer(published: &PublishedRun, sql: &str) -> Result<SendableRecordBatchStream, Error> {

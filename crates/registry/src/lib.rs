@@ -33,6 +33,7 @@ mod align;
 mod commit;
 mod confinement;
 mod dataset;
+mod depth;
 mod error;
 mod feed;
 mod field_ids;
@@ -57,6 +58,7 @@ mod task;
 pub use align::{AlignedColumn, AlignmentPlan, ColumnAlignment};
 pub use commit::{COMMIT_KEY_PREFIX, CommitFacts, OrderingClaim, commit_keys};
 pub use dataset::{Catalog, Dataset, ScanFacts, ScanMode, open_dataset};
+pub use depth::count_operators;
 pub use error::Error;
 pub use feed::{
     CHANGE_TYPE, COMMIT_TIMESTAMP, COMMIT_VERSION, ChangeFeed, ChangeFeedRequest, ChangeFilter,

@@ -14,16 +14,17 @@ use datafusion::logical_expr::{Expr, ExprSchemable, Volatility};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::prelude::{SessionContext, ident};
 use datafusion::sql::sqlparser::ast::{self, visit_expressions};
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use datafusion::sql::unparser::expr_to_sql;
 use ossature_delta_policy::nearest_name;
+
+use crate::count_operators;
 
 /// Bytes that an expression may have.
 const BYTES_MAX: usize = 16 << 10;
 
-/// Tokens that an expression may have: each may be a level of its tree, and the engine walks trees by recursion.
-const TOKENS_MAX: usize = 1_000;
+/// Operators that an expression may have. Less than half as many as the stack of a worker thread stands in a build without
+/// optimisation.
+const OPERATORS_MAX: usize = 100;
 
 /// Why an expression of a scan is refused. The expression is told as it was written, shortened when it is long.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -292,12 +293,8 @@ fn check_length(text: &str) -> Result<(), ProjectionError> {
     if text.len() > BYTES_MAX {
         return too_long("bytes", text.len(), BYTES_MAX);
     }
-    // What is no sequence of tokens is refused by the parser, with the place.
-    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize();
-    let tokens = tokens.unwrap_or_default().into_iter();
-    let tokens = tokens.filter(|token| !matches!(token, Token::Whitespace(_)));
-    match tokens.count() {
-        found if found > TOKENS_MAX => too_long("tokens", found, TOKENS_MAX),
+    match count_operators(text) {
+        found if found > OPERATORS_MAX => too_long("operators", found, OPERATORS_MAX),
         _ => Ok(()),
     }
 }
