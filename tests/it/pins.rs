@@ -151,6 +151,10 @@ async fn a_log_that_names_files_elsewhere_is_not_believed() -> Result<(), Failur
     for path in [
         format!("../other/{file}"),
         format!("%2e%2e/other/{file}"),
+        // What is left out of a reference before it is followed.
+        format!(" {path}"),
+        format!("\\\\{}", path.trim_start_matches('/')),
+        format!(".\\t./other/{file}"),
         absolute.clone(),
         path,
     ] {

@@ -1,10 +1,12 @@
 //! A published version is what a reader finds, or the reader is told.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use deltalake_core::checkpoints::create_checkpoint;
+use ossature_delta_policy::{ColumnMapping, PolicyOverrides, TablePolicy, resolve};
 use ossature_registry::{At, Published, TableLocation, open_table};
 use ossature_schema_spec::{Fingerprint, Version};
 use ossature_tests::{Failure, TemporaryLake, request, rows, things, write};
@@ -51,6 +53,24 @@ async fn what_was_written_alike_has_one_digest() -> Result<(), Failure> {
     Ok(())
 }
 
+/// What is said of a field is written down in an order of its own each time.
+#[tokio::test]
+async fn fields_with_several_marks_have_one_digest() -> Result<(), Failure> {
+    let mut found = BTreeSet::new();
+    for _ in 0..8 {
+        let lake = TemporaryLake::try_new()?;
+        let contract = things("cpg.things")?;
+        let mut asked = request(&lake.lake, &contract, 3, WriteMode::Overwrite)?;
+        let policy = TablePolicy::default().column_mapping(ColumnMapping::Name);
+        let nothing = PolicyOverrides::none();
+        asked.policy = resolve(&nothing, &nothing, &contract, &policy, &[])?;
+        write(asked, 1, [rows(0..10)?]).await?;
+        found.insert(digest(&lake.location("cpg.things")?).await?);
+    }
+    assert_eq!(found.len(), 1);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_checkpoint_says_what_the_commits_said() -> Result<(), Failure> {
     let lake = TemporaryLake::try_new()?;
@@ -79,6 +99,17 @@ async fn whatever_a_reader_takes_from_the_log_is_in_the_digest() -> Result<(), F
         (1, r#"\"id\":2"#, r#"\"id\":3"#),
         (1, r#"\"numRecords\":2"#, r#"\"numRecords\":1"#),
         (1, r#""size":"#, r#""size":1"#),
+        (
+            1,
+            r#""ossature.order":["id"]"#,
+            r#""ossature.order":["name"]"#,
+        ),
+        (
+            1,
+            r#""ossature.contentHash":"#,
+            r#""ossature.contentHasi":"#,
+        ),
+        (1, r#""ossature.writer":"#, r#""ossature.writes":"#),
         (
             1,
             r#""ossature.firstKey":"01"#,
@@ -174,6 +205,20 @@ async fn a_time_names_one_version() -> Result<(), Failure> {
         refused.starts_with("no_version_at: ") && refused.ends_with(want),
         "{refused}"
     );
+    // Times in the commits are others than those of their files.
+    let text = edit(
+        &commit(&lake, 0),
+        r#""configuration":{"#,
+        r#""configuration":{"delta.enableInCommitTimestamps":"true","#,
+    )?;
+    set_time(&commit(&lake, 0), 1_000)?;
+    assert!(
+        at(2_000)
+            .await?
+            .err()
+            .is_some_and(|it| it.starts_with("unsupported_table"))
+    );
+    fs::write(commit(&lake, 0), text)?;
     let nowhere = lake.location("cpg.nothing")?;
     let refused = open_table(&nowhere, At::Time(1)).await.err();
     assert_eq!(refused.map(|it| it.code()), Some("no_table"));

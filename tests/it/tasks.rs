@@ -166,6 +166,41 @@ async fn a_filter_that_is_null_leaves_no_file_out_and_no_row_in() -> Result<(), 
 }
 
 #[tokio::test]
+async fn a_filter_that_is_another_one_later_is_refused() -> Result<(), Failure> {
+    let lake = lake().await?;
+    let session = SessionSpec::default().build()?;
+    let open = open_table(&lake.location("cpg.ours")?, None).await?;
+    let today =
+        datafusion::functions::expr_fn::to_char(datafusion::functions::expr_fn::now(), lit("%j"));
+    let refused = ScanTask::plan(&open, &session, None, &[col("name").eq(today)], 2).await;
+    let told = refused.err().map(|it| it.to_string()).unwrap_or_default();
+    assert!(told.contains("the volatile function `now`"), "{told}");
+    Ok(())
+}
+
+/// The rows of a table of others are not those of its files.
+#[tokio::test]
+async fn a_task_does_not_choose_how_a_table_is_read() -> Result<(), Failure> {
+    let lake = lake().await?;
+    let session = SessionSpec::default().build()?;
+    let open = open_table(&lake.location("cpg.theirs")?, None).await?;
+    let bytes = ScanTask::plan(&open, &session, None, &[], 2)
+        .await?
+        .to_bytes()?;
+    let (no_groups, one_group) = (b"\xa6groups\x90", b"\xa6groups\x91\x91\xa1x");
+    let at = bytes
+        .windows(no_groups.len())
+        .position(|it| it == no_groups);
+    let at = at.ok_or("it has groups")?;
+    let changed = [&bytes[..at], one_group, &bytes[at + no_groups.len()..]].concat();
+    let task = ScanTask::from_bytes(&changed)?;
+    assert_eq!(task.files().collect::<Vec<_>>(), ["x"]);
+    let refused = task.open(&session, &lake.lake).await.err();
+    assert_eq!(refused.map(|it| it.code()), Some("scan_task_invalid"));
+    Ok(())
+}
+
+#[tokio::test]
 async fn bytes_that_are_no_task_are_refused() -> Result<(), Failure> {
     let lake = lake().await?;
     let session = SessionSpec::default().build()?;

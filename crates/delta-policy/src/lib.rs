@@ -90,6 +90,7 @@ pub use policy::{
 };
 pub use properties::{
     PropertyChange, maps_columns, plan_properties, records_changes, render_properties, schema_key,
+    tells_times,
 };
 pub use protocol::{FeatureGate, Protocol, ProtocolProblem, ProtocolReport, ProtocolSupport, gate};
 pub use resolve::{ResolvedPolicy, resolve};

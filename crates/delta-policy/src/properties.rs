@@ -80,10 +80,19 @@ pub fn records_changes<'a>(properties: impl IntoIterator<Item = (&'a String, &'a
     })
 }
 
+/// Whether the commits of a table tell their times themselves, so that those of the files in its log do not count.
+pub fn tells_times<'a>(properties: impl IntoIterator<Item = (&'a String, &'a String)>) -> bool {
+    properties.into_iter().any(|(key, value)| {
+        key == key::ENABLE_IN_COMMIT_TIMESTAMPS && value.eq_ignore_ascii_case("true")
+    })
+}
+
 /// The values of a property that policies may set by its key.
 #[derive(Debug, Clone, Copy)]
 enum Values {
     Boolean,
+    /// Digests of logs rest on it that nobody switches it off.
+    True,
     IsolationLevel,
 }
 
@@ -91,6 +100,7 @@ impl Values {
     fn wanted(self) -> &'static str {
         match self {
             Self::Boolean => "`true` or `false`",
+            Self::True => "`true`, since digests of logs are of statistics as JSON",
             Self::IsolationLevel => "`Serializable`, `WriteSerializable` or `SnapshotIsolation`",
         }
     }
@@ -98,6 +108,7 @@ impl Values {
     fn admit(self, value: &str) -> bool {
         match self {
             Self::Boolean => matches!(value, "true" | "false"),
+            Self::True => value == "true",
             Self::IsolationLevel => matches!(
                 value,
                 "Serializable" | "WriteSerializable" | "SnapshotIsolation"
@@ -125,10 +136,7 @@ const LAID_OUT: &str = "files are laid out by the deterministic writer";
 const PROPERTIES: &[(&str, Owner)] = &[
     ("delta.autoOptimize.autoCompact", Owner::Nobody(LAID_OUT)),
     ("delta.autoOptimize.optimizeWrite", Owner::Nobody(LAID_OUT)),
-    (
-        key::CHECKPOINT_STATS_AS_JSON,
-        Owner::Caller(Values::Boolean),
-    ),
+    (key::CHECKPOINT_STATS_AS_JSON, Owner::Caller(Values::True)),
     (
         key::CHECKPOINT_STATS_AS_STRUCT,
         Owner::Caller(Values::Boolean),

@@ -1,6 +1,5 @@
 //! Verification: whether the lake still holds what its runs recorded.
 
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
 use ossature_artifacts::{
@@ -197,12 +196,8 @@ pub async fn verify(request: &VerifyRequest) -> Result<Verification, Error> {
         return Ok(verification);
     }
     let runs = RunLedger::of(lake).runs().await?;
-    let known: BTreeSet<&str> = runs
-        .iter()
-        .map(|run| run.manifest.run_id.as_str())
-        .collect();
     verification
-        .look_for_unknown_runs(lake, graph, &known)
+        .look_for_unknown_runs(lake, graph, &runs)
         .await?;
     let manifests = match published(lake, &runs, &request.runs) {
         // Whoever wrote tables has begun by recording a run.
@@ -211,15 +206,14 @@ pub async fn verify(request: &VerifyRequest) -> Result<Verification, Error> {
         }
         manifests => manifests?,
     };
-    let newest = manifests.last();
-    for pin in newest.into_iter().flat_map(|run| &run.records) {
+    let mut pins: Vec<&PinV1> = manifests.iter().flat_map(|run| &run.records).collect();
+    pins.sort_by_key(|pin| (&pin.dataset, pin.version, &pin.table_id));
+    pins.dedup();
+    for pin in &pins {
         verification.compare_records(lake, pin).await?;
     }
     // Every published run has written down what it planned, wrote and read.
-    let recorded = |dataset: &DatasetName| {
-        let mut pins = newest.into_iter().flat_map(|run| &run.records);
-        pins.any(|pin| pin.dataset == dataset.as_str())
-    };
+    let recorded = |dataset: &DatasetName| pins.iter().any(|pin| pin.dataset == dataset.as_str());
     for dataset in absent.into_iter().filter(recorded) {
         let location = lake.location(&dataset)?.to_string();
         let lost = ossature_registry::Error::NoTable { location };
@@ -336,8 +330,9 @@ impl Verification {
         &mut self,
         lake: &Lake,
         graph: &ViewGraph,
-        known: &BTreeSet<&str>,
+        runs: &[RunRecord],
     ) -> Result<(), Error> {
+        let mut unknown = Vec::new();
         for contract in graph.written() {
             let dataset = contract.name();
             let Ok(open) = open_table(&lake.location(dataset)?, None).await else {
@@ -349,10 +344,18 @@ impl Verification {
                 .get(commit_keys::MODE)
                 .is_some_and(|it| it == "compact");
             let run = keys.get(commit_keys::RUN).filter(|_| !is_upkeep);
-            if let Some(run_id) = run.filter(|run| !known.contains(run.as_str())) {
-                let run_id = run_id.clone();
-                let difference = Difference::UnknownRun { run_id };
-                self.find(dataset, Some(open.version()), difference);
+            if let Some(run_id) = run.filter(|run| !has_run(runs, run)) {
+                unknown.push((dataset.clone(), open.version(), run_id.clone()));
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        // A run may have begun since the ledger was read: whoever wrote a table was recorded before.
+        let runs = RunLedger::of(lake).runs().await?;
+        for (dataset, version, run_id) in unknown {
+            if !has_run(&runs, &run_id) {
+                self.find(&dataset, Some(version), Difference::UnknownRun { run_id });
             }
         }
         Ok(())
@@ -394,6 +397,10 @@ fn content_differs(
         wanted,
         found: other,
     })
+}
+
+fn has_run(runs: &[RunRecord], run_id: &str) -> bool {
+    runs.iter().any(|run| run.manifest.run_id == run_id)
 }
 
 /// The manifests of the runs that are asked for, the oldest first.

@@ -28,6 +28,7 @@ use deltalake_core::kernel::transaction::PROTOCOL;
 use deltalake_core::table::state::DeltaTableState;
 use futures::StreamExt;
 use ossature_schema_spec::Version;
+use url::Url;
 
 use crate::field_ids::check_field_ids;
 use crate::{Error, OpenTable, guard};
@@ -84,10 +85,9 @@ impl ForeignScan {
 }
 
 impl ForeignScan {
-    /// The id of the table, and the version.
-    pub(crate) fn pinned(&self) -> Option<(String, Version)> {
-        let table_id = self.open.snapshot().ok()?.metadata().id().to_owned();
-        Some((table_id, self.open.version()))
+    /// Where the table lies, and the version.
+    pub(crate) fn pinned(&self) -> (Url, Version) {
+        (self.open.location().url().clone(), self.open.version())
     }
 }
 

@@ -99,7 +99,13 @@ fn show(url: &Url, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         return write!(f, "{}", path.display());
     }
     let host = url.host_str().unwrap_or_default();
-    write!(f, "{}://{host}{}", url.scheme(), url.path())
+    // There a container stands where others have a user.
+    let container = if url.scheme().starts_with("abfs") && !url.username().is_empty() {
+        format!("{}@", url.username())
+    } else {
+        String::new()
+    };
+    write!(f, "{}://{container}{host}{}", url.scheme(), url.path())
 }
 
 /// The root of a lake, and what its store is opened with. Two lakes are equal when the roots are.

@@ -11,6 +11,7 @@ use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::AnalyzerRule;
 use ossature_schema_spec::Version;
+use url::Url;
 
 use crate::{Error, ForeignScan, GuardedScan};
 
@@ -31,7 +32,7 @@ impl AnalyzerRule for OneVersion {
     }
 }
 
-fn check(plan: &LogicalPlan, seen: &mut BTreeMap<String, Version>) -> Result<()> {
+fn check(plan: &LogicalPlan, seen: &mut BTreeMap<Url, Version>) -> Result<()> {
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
             // A view that was not put in its place yet.
@@ -54,9 +55,9 @@ fn check(plan: &LogicalPlan, seen: &mut BTreeMap<String, Version>) -> Result<()>
     Ok(())
 }
 
-/// The id of the table that a provider scans, and the version.
-fn pinned(provider: &dyn TableProvider) -> Option<(String, Version)> {
+/// Where the table lies that a provider scans, and the version.
+fn pinned(provider: &dyn TableProvider) -> Option<(Url, Version)> {
     let provider: &dyn Any = provider;
     let ours = provider.downcast_ref().map(GuardedScan::pinned);
-    ours.or_else(|| provider.downcast_ref().and_then(ForeignScan::pinned))
+    ours.or_else(|| provider.downcast_ref().map(ForeignScan::pinned))
 }

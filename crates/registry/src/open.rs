@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat};
 use deltalake_core::table::state::DeltaTableState;
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use futures::TryStreamExt;
-use ossature_delta_policy::{Protocol, maps_columns};
+use ossature_delta_policy::{Protocol, maps_columns, tells_times};
 use ossature_schema_spec::{DatasetName, PinIdentity, TablePin, Version};
 
 use crate::confinement::check_confined;
@@ -99,8 +99,13 @@ impl OpenTable {
     pub async fn check_files(&self) -> Result<(), Error> {
         let failed = || Error::delta("looking for the files of a version");
         let log = self.table.log_store();
-        let newest = log.get_latest_version(self.version.number()).await;
-        if newest.map_err(failed())? == self.version.number() {
+        let newest = match log.get_latest_version(self.version.number()).await {
+            Ok(newest) => newest,
+            // Its commit was cleaned up behind a checkpoint, and there is none after it.
+            Err(DeltaTableError::InvalidVersion(_)) => self.version.number(),
+            Err(error) => return Err(failed()(error)),
+        };
+        if newest == self.version.number() {
             return Ok(());
         }
         let files = self.snapshot()?.log_data();
@@ -195,12 +200,16 @@ impl From<Option<Version>> for At {
 /// version than the one asked for (its table providers do); [`Error::InvalidLog`], [`Error::Unsupported`],
 /// [`Error::AmbiguousPath`], [`Error::Delta`].
 pub async fn open_table(location: &TableLocation, at: impl Into<At>) -> Result<OpenTable, Error> {
-    let version = match at.into() {
-        At::Newest => None,
-        At::Version(version) => Some(version),
-        At::Time(unix_ms) => Some(version_at(location, unix_ms).await?),
-    };
-    open_version(location, version).await
+    match at.into() {
+        At::Newest => open_version(location, None).await,
+        At::Version(version) => open_version(location, Some(version)).await,
+        At::Time(unix_ms) => {
+            let version = version_at(location, unix_ms).await?;
+            let open = open_version(location, Some(version)).await?;
+            check_times(&open)?;
+            Ok(open)
+        }
+    }
 }
 
 async fn open_version(
@@ -218,7 +227,7 @@ async fn open_version(
     };
     check_spellings(location, &table).await?;
     let snapshot = table.snapshot().map_err(Error::delta("loading a table"))?;
-    check_confined(location, snapshot)?;
+    check_confined(location, &table).await?;
     let found = Version::new(snapshot.version());
     if let Some(wanted) = version.filter(|wanted| *wanted != found) {
         return Err(Error::WrongVersion {
@@ -256,15 +265,15 @@ async fn version_at(location: &TableLocation, unix_ms: i64) -> Result<Version, E
     let table = table.map_err(Error::delta("locating a table"))?;
     let log = table.log_store();
     let store = log.object_store(None);
-    let listed = store.list(Some(log.log_path()));
-    let mut commits: Vec<(u64, i64)> = listed
-        .try_filter_map(async |file| {
-            let version = commit_version(file.location.filename());
-            Ok(version.map(|version| (version, file.last_modified.timestamp_millis())))
-        })
-        .try_collect()
-        .await
-        .map_err(|error| Error::delta("listing the log of a table")(error.into()))?;
+    // Other folders below the log are none of it.
+    let listed = store.list_with_delimiter(Some(log.log_path())).await;
+    let listed =
+        listed.map_err(|error| Error::delta("listing the log of a table")(error.into()))?;
+    let files = listed.objects.iter().filter_map(|file| {
+        let version = commit_version(file.location.filename())?;
+        Some((version, file.last_modified.timestamp_millis()))
+    });
+    let mut commits: Vec<(u64, i64)> = files.collect();
     commits.sort_unstable();
     let first = commits.first().ok_or_else(no_table)?.1;
     let mut found = None;
@@ -280,6 +289,18 @@ async fn version_at(location: &TableLocation, unix_ms: i64) -> Result<Version, E
         wanted: rendered(unix_ms),
         first: rendered(first),
     })
+}
+
+/// Refuses a table whose commits tell their times themselves: those of the files are others.
+fn check_times(open: &OpenTable) -> Result<(), Error> {
+    if tells_times(open.snapshot()?.metadata().configuration()) {
+        return Err(Error::Unsupported {
+            location: open.location().to_string(),
+            reason: "its commits tell their times themselves, so that no time names a version here: name the version"
+                .to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// The version of a file in a log, if it is a commit.

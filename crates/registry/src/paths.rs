@@ -120,7 +120,7 @@ pub(crate) async fn check_removable(
 }
 
 /// The paths of the live files, letter for letter.
-async fn paths_in_log(table: &DeltaTable) -> Result<Vec<String>, Error> {
+pub(crate) async fn paths_in_log(table: &DeltaTable) -> Result<Vec<String>, Error> {
     let version = table.version();
     let log_store = table.log_store();
     let failed = || Error::delta("reading paths");

@@ -342,12 +342,24 @@ fn check_tree(text: &str, tree: &ast::Expr, state: &SessionState) -> Result<(), 
 
 /// Refuses functions that do not always give the same, and whatever else the planner made of harmless words.
 fn check_functions(text: &str, expression: &Expr) -> Result<(), ProjectionError> {
+    match more_than_a_row(expression) {
+        Some(what) => Err(ProjectionError::Refused {
+            expression: shortened(text),
+            what,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// What an expression holds that is more than a function of one row that always gives the same.
+pub(crate) fn more_than_a_row(expression: &Expr) -> Option<String> {
     let mut what = None;
     let walked = expression.apply(|node| {
         what = match node {
             Expr::ScalarFunction(call) if is_unsteady(call.func.signature().volatility) => {
                 Some(format!("the volatile function `{}`", call.func.name()))
             }
+            Expr::HigherOrderFunction(call) => Some(format!("the function `{}`", call.func.name())),
             Expr::AggregateFunction(call) => Some(format!("the aggregate `{}`", call.func.name())),
             Expr::WindowFunction(call) => Some(format!("the window function `{}`", call.fun)),
             Expr::Exists(_)
@@ -364,14 +376,12 @@ fn check_functions(text: &str, expression: &Expr) -> Result<(), ProjectionError>
             TreeNodeRecursion::Continue
         })
     });
-    match (what, walked) {
-        (Some(what), _) => Err(ProjectionError::Refused {
-            expression: shortened(text),
-            what,
-        }),
-        (None, Err(error)) => Err(unparsable(text, &error)),
-        (None, Ok(_)) => Ok(()),
-    }
+    // The closure never fails; should the walk fail all the same, nothing is known.
+    what.or_else(|| {
+        walked
+            .is_err()
+            .then(|| "what cannot be looked at".to_owned())
+    })
 }
 
 /// Whether a function may give something else another time: the present day is the same in one query, and not in the next.

@@ -5,7 +5,7 @@ use ossature_schema_spec::{CanonicalHasher, Fingerprint, TablePin, Version};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Error, OpenTable, TableLocation, open_table};
+use crate::{CommitFacts, Error, OpenTable, OrderingClaim, TableLocation, open_table};
 
 /// What differs between two logs that say the same: names and times of one writing.
 const LEFT_OUT: [&str; 4] = ["id", "createdTime", "modificationTime", "dataChange"];
@@ -81,15 +81,20 @@ impl Published {
     }
 }
 
+/// The schema in the metadata: JSON inside of JSON.
+const SCHEMA: &str = "schemaString";
+
 impl OpenTable {
-    /// A digest of all that a reader takes from the log: the protocol, the metadata, and of every file its path, length,
-    /// partition, statistics, tags and deletion vector. The table's id and times are left out, so that what was written
-    /// alike has one digest in every lake.
+    /// A digest of all that a reader takes from the log: the protocol, the metadata, of every file its path, length, partition,
+    /// statistics, tags and deletion vector, and what the commit of the version claims. The table's id and times are left
+    /// out, so that what was written alike has one digest in every lake.
     ///
     /// The digests of the files lie in their tags; so a log and files that agree with this digest are those that were
     /// there when it was taken, to the bit.
     ///
-    /// **Determinism**: it does not matter whether the version is loaded from commits or from a checkpoint.
+    /// **Determinism**: it does not matter whether the version is loaded from commits or from a checkpoint, as long as that keeps
+    /// statistics as JSON, which a policy cannot switch off. Without its commit a version claims nothing, and has another
+    /// digest.
     ///
     /// **Cost**: every file's entry is rendered and hashed, some microseconds each.
     ///
@@ -110,6 +115,22 @@ impl OpenTable {
         for file in &files {
             self.feed(&mut hasher, file)?;
         }
+        let CommitFacts {
+            ours,
+            content,
+            order,
+            keys: _,
+        } = self.commit();
+        hasher.flag(*ours);
+        match content {
+            Some(content) => hasher.fingerprint(*content),
+            None => hasher.absent(),
+        }
+        let order = order.as_ref().map_or(&[][..], OrderingClaim::keys);
+        hasher.list(order.len());
+        for key in order {
+            hasher.text(&key.to_string());
+        }
         Ok(hasher.finish())
     }
 
@@ -121,6 +142,12 @@ impl OpenTable {
         })?;
         if let Value::Object(fields) = &mut value {
             fields.retain(|key, value| !LEFT_OUT.contains(&key.as_str()) && !value.is_null());
+            // Whoever writes a schema down puts what is said of a field into an order of its own.
+            if let Some(schema) = fields.get_mut(SCHEMA)
+                && let Some(parsed) = schema.as_str().and_then(|it| serde_json::from_str(it).ok())
+            {
+                *schema = parsed;
+            }
         }
         feed_value(hasher, &value);
         Ok(())

@@ -33,7 +33,7 @@ use datafusion::physical_plan::empty::EmptyExec;
 use object_store::DynObjectStore;
 use object_store::path::Path;
 use ossature_schema_spec::{Version, from_stored};
-use url::Position;
+use url::{Position, Url};
 
 use crate::files::{TableFile, list_files};
 use crate::foreign::wide_times;
@@ -44,7 +44,6 @@ use crate::{Error, OpenTable, OrderingClaim, TableLocation, guard};
 /// A table provider over the files of one version, for tables whose pinned commit our writer made.
 pub struct GuardedScan {
     location: TableLocation,
-    table_id: String,
     version: Version,
     /// Whether the bounds in the log are values that are there.
     has_exact_bounds: bool,
@@ -101,7 +100,6 @@ impl GuardedScan {
         }
         Ok(Self {
             location: open.location().clone(),
-            table_id: snapshot.metadata().id().to_owned(),
             version: open.version(),
             has_exact_bounds: open.commit().content.is_some(),
             root: open.table().log_store().root_object_store(None),
@@ -213,9 +211,9 @@ impl GuardedScan {
         Ok(scan)
     }
 
-    /// The id of the table, and the version.
-    pub(crate) fn pinned(&self) -> (String, Version) {
-        (self.table_id.clone(), self.version)
+    /// Where the table lies, and the version.
+    pub(crate) fn pinned(&self) -> (Url, Version) {
+        (self.location.url().clone(), self.version)
     }
 
     /// Whether the bounds in the log are values that are there.

@@ -8,8 +8,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 /// The options of an object store, by the names that it gives them: `aws_region`, `azure_storage_account_key` and so on.
 ///
-/// Every value is a secret, whatever it is called: it is shown nowhere, written nowhere, enters no digest, and is wiped from
-/// memory when the last copy is gone. What a store needs besides, it reads from the environment of its process.
+/// Every value is a secret, whatever it is called: it is shown nowhere, written nowhere, and enters no digest. A name that the
+/// store does not know is refused when the store is opened. What a store needs besides, it reads from the environment of its process.
 ///
 /// ```
 /// use ossature_registry::StorageOptions;

@@ -93,7 +93,11 @@ pub async fn open_stored(
     location: &TableLocation,
     at: impl Into<At>,
 ) -> Result<StoredTable, Error> {
+    let at = at.into();
     let open = open_table(location, at).await?;
+    if at != At::Newest {
+        open.check_files().await?;
+    }
     let scan = StoredScan::try_new(&open).await?;
     Ok(StoredTable {
         open,

@@ -56,10 +56,8 @@ macro_rules! store {
                     |error: object_store::Error| DeltaTableError::ObjectStore { source: error };
                 let mut builder = <$builder>::from_env().with_url(url.as_str());
                 for (name, value) in &config.raw {
-                    // What the store does not know is meant for somebody else.
-                    if let Ok(key) = name.to_lowercase().parse::<$key>() {
-                        builder = builder.with_config(key, value);
-                    }
+                    let key = name.to_lowercase().parse::<$key>().map_err(failed)?;
+                    builder = builder.with_config(key, value);
                 }
                 let store = builder.build().map_err(failed)?;
                 let path = Path::from_url_path(url.path()).map_err(|error| failed(error.into()))?;

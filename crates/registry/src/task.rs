@@ -9,9 +9,11 @@ use datafusion::logical_expr::{Expr, ident};
 use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion_proto::bytes::Serializeable;
 use ossature_schema_spec::{Fingerprint, Version};
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
 use crate::location::shown;
+use crate::projection::more_than_a_row;
 use crate::stored::StoredScan;
 use crate::{Error, GuardedScan, Lake, OpenTable, Published};
 
@@ -19,7 +21,7 @@ use crate::{Error, GuardedScan, Lake, OpenTable, Published};
 const MAGIC: &[u8] = b"ossature.scan.v1\n";
 
 /// Bytes that a task may have: so many paths that it should have been several tasks.
-const BYTES_MAX: usize = 64 << 20;
+const BYTES_MAX: usize = 8 << 20;
 
 /// A scan of a pinned version: which rows, which columns of them, and which files are read by whom.
 ///
@@ -83,14 +85,14 @@ impl ScanTask {
         filters: &[Expr],
         groups_max: usize,
     ) -> Result<Self, Error> {
-        let scan = StoredScan::try_new(open).await?;
-        let groups = match &scan {
-            StoredScan::Direct(scan) => scan
-                .assign(&session.state(), filters, groups_max)
-                .map_err(Error::engine("choosing files"))?,
-            StoredScan::Delegated(_) => Vec::new(),
-        };
         let encode = |filter: &Expr| {
+            if let Some(what) = more_than_a_row(filter) {
+                return Err(Error::Task {
+                    reason: format!(
+                        "the filter `{filter}` holds {what}, and may be another one later"
+                    ),
+                });
+            }
             let bytes = filter.to_bytes().map_err(|error| Error::Task {
                 reason: format!(
                     "the filter `{filter}` has no encoding: {}",
@@ -99,13 +101,21 @@ impl ScanTask {
             })?;
             Ok::<_, Error>(bytes.to_vec())
         };
+        let encoded = filters.iter().map(encode).collect::<Result<_, _>>()?;
+        let scan = StoredScan::try_new(open).await?;
+        let groups = match &scan {
+            StoredScan::Direct(scan) => scan
+                .assign(&session.state(), filters, groups_max)
+                .map_err(Error::engine("choosing files"))?,
+            StoredScan::Delegated(_) => Vec::new(),
+        };
         Ok(Self {
             url: open.location().url().to_string(),
             version: open.version().number(),
             table_id: open.snapshot()?.metadata().id().to_owned(),
             snapshot: open.snapshot_digest()?.to_hex(),
             columns: columns.map(|names| names.iter().map(ToString::to_string).collect()),
-            filters: filters.iter().map(encode).collect::<Result<_, _>>()?,
+            filters: encoded,
             groups,
             schema: fields(&scan.provider().schema()),
         })
@@ -178,7 +188,8 @@ impl ScanTask {
     pub async fn open(&self, session: &SessionContext, lake: &Lake) -> Result<DataFrame, Error> {
         let refuse = |reason: String| Error::Task { reason };
         let below = self.url.strip_prefix(lake.url().as_str());
-        let location = below.map(|path| lake.table(path)).transpose()?;
+        let below = below.map(|path| percent_decode_str(path).decode_utf8_lossy());
+        let location = below.map(|path| lake.table(&path)).transpose()?;
         let location = location.ok_or_else(|| Error::Escapes {
             location: lake.to_string(),
             path: shown(&self.url),
@@ -191,10 +202,16 @@ impl ScanTask {
             snapshot,
         };
         let open = published.open(&location).await?;
-        let provider: Arc<dyn TableProvider> = if self.groups.is_empty() {
-            StoredScan::try_new(&open).await?.provider()
-        } else {
-            Arc::new(GuardedScan::of_groups(&open, &self.groups)?)
+        let scan = StoredScan::try_new(&open).await?;
+        let provider: Arc<dyn TableProvider> = match scan {
+            _ if self.groups.is_empty() => scan.provider(),
+            StoredScan::Direct(_) => Arc::new(GuardedScan::of_groups(&open, &self.groups)?),
+            // Rows of such a table are not those of its files.
+            StoredScan::Delegated(_) => {
+                return Err(refuse(
+                    "it names files of a table that is read whole".to_owned(),
+                ));
+            }
         };
         let found = fields(&provider.schema());
         if found != self.schema {

@@ -218,7 +218,7 @@ fn values_and_spelling_are_checked_because_the_runtime_does_not() {
             ("owner", "me"),
         ],
         &expect![[r#"
-            property_value: table property `delta.checkpoint.writeStatsAsJson` is `yes`, wanted `true` or `false`
+            property_value: table property `delta.checkpoint.writeStatsAsJson` is `yes`, wanted `true`, since digests of logs are of statistics as JSON
             property_value: table property `delta.isolationLevel` is `serializable`, wanted `Serializable`, `WriteSerializable` or `SnapshotIsolation`
             property_unknown: table property `delta.isolationlevel` is unknown
             property_unknown: table property `owner` is unknown"#]],
@@ -226,7 +226,7 @@ fn values_and_spelling_are_checked_because_the_runtime_does_not() {
     check_refused(
         &[
             ("delta.isolationLevel", "SnapshotIsolation"),
-            ("delta.checkpoint.writeStatsAsJson", "false"),
+            ("delta.checkpoint.writeStatsAsStruct", "false"),
         ],
         &expect![""],
     );

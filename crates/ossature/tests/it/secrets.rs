@@ -1,6 +1,8 @@
 //! What opens a store is told to nobody: not in what the program prints, and not in what it writes.
 
 use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::program::{Failure, Lake, command, files_below};
 use crate::shop::Tree;
@@ -89,6 +91,35 @@ fn no_command_tells_what_opens_a_store() -> Result<(), Failure> {
             &file.display().to_string(),
             &String::from_utf8_lossy(&bytes),
         );
+    }
+    Ok(())
+}
+
+/// Nobody answers at the port; what the program says of it until it is ended is read.
+#[test]
+fn no_request_to_a_store_is_told_with_what_signs_it() -> Result<(), Failure> {
+    for lake in ["s3://bucket/lake", "az://container/lake"] {
+        let mut command = command(["runs", "--lake", lake, "--log", "trace"]);
+        for variable in VARIABLES {
+            command.env(variable, CANARY);
+        }
+        // A key of Azure is base64.
+        let mut process = command
+            .env("AZURE_STORAGE_ACCOUNT_KEY", "Y2FuYXJ5LTZmMWM5YTc3")
+            .env("AZURE_STORAGE_ACCOUNT_NAME", "account")
+            .env("AZURE_STORAGE_ENDPOINT", "http://127.0.0.1:9")
+            .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+            .env("AWS_REGION", "nowhere-1")
+            .env("AWS_ALLOW_HTTP", "true")
+            .env("AZURE_ALLOW_HTTP", "true")
+            .spawn()?;
+        sleep(Duration::from_secs(3));
+        process.kill()?;
+        let output = process.wait_with_output()?;
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        check(lake, &text);
+        assert!(!text.contains("Y2FuYXJ5LTZmMWM5YTc3"), "{text}");
+        assert!(text.contains("127.0.0.1:9"), "{lake} is asked: {text}");
     }
     Ok(())
 }

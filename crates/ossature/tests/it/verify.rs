@@ -233,6 +233,19 @@ fn records_that_every_run_writes_are_missed() -> Result<(), Failure> {
 }
 
 #[test]
+fn records_that_were_lost_are_missed_after_the_next_run() -> Result<(), Failure> {
+    let (lake, tree) = built()?;
+    let log = lake.path().join("_ossature/write_artifacts/_delta_log");
+    fs::remove_file(log.join("00000000000000000001.json"))?;
+    tree.write("two.py", "x = 1\n")?;
+    lake.build(tree.root(), 2)?;
+    assert_eq!(verify(&lake, &[])?, (vec![], Some(0)));
+    let lost = ("log_differs".to_owned(), "runs.write_artifacts".to_owned());
+    assert_eq!(verify(&lake, &["--all"])?, (vec![lost], Some(4)));
+    Ok(())
+}
+
+#[test]
 fn a_store_that_does_not_answer_is_no_difference() -> Result<(), Failure> {
     let (lake, _) = built()?;
     // A link that leads to itself cannot be followed, by no user.
