@@ -194,7 +194,7 @@ async fn report(arguments: &Arguments) -> Result<String, Failure> {
         ),
         (
             "kind and range",
-            format!("node_id >= {} AND kind = 'class'", at(950)),
+            format!("node_id >= {} AND node_kind = 'METHOD'", at(950)),
         ),
     ];
     for (name, filter) in queries {
