@@ -10,15 +10,18 @@ use datafusion::prelude::SessionContext;
 use ossature_registry::{
     Catalog, Dataset, Error, ProjectionError, ScanFacts, ScanProjection, SessionSpec, open_table,
 };
-use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec, DefaultValue, FieldSpec};
+use ossature_schema_spec::{
+    ColumnSpec, ColumnType, DatasetSpec, DefaultValue, FieldSpec, SemanticType,
+};
 use ossature_tests::{Failure, TemporaryLake, request, write, write_foreign};
 use ossature_write_pipeline::WriteMode;
 
 const ROWS: i32 = 800;
 
-/// `number`, `name` and `pair.left`, all of them growing; eight files of a hundred rows.
+/// `number`, `name`, `pair.left` and `key`, all of them growing; eight files of a hundred rows.
 fn stored() -> Result<RecordBatch, Failure> {
     let number: ArrayRef = Arc::new(Int32Array::from_iter_values(0..ROWS));
+    let key: ArrayRef = Arc::new(Int64Array::from_iter_values(0..i64::from(ROWS)));
     let names = (0..ROWS).map(|row| format!("name{row:04}"));
     let name: ArrayRef = Arc::new(StringArray::from_iter_values(names));
     let pair = StructArray::from(vec![(
@@ -29,6 +32,7 @@ fn stored() -> Result<RecordBatch, Failure> {
         ("number", number, false),
         ("name", name, false),
         ("pair", Arc::new(pair) as ArrayRef, true),
+        ("key", key, false),
     ])?)
 }
 
@@ -38,8 +42,9 @@ fn stored_contract(name: &str) -> Result<DatasetSpec, Failure> {
         .column(ColumnSpec::required("number", ColumnType::Int32)?)
         .column(ColumnSpec::required("name", ColumnType::Utf8)?)
         .column(ColumnSpec::nullable("pair", pair)?)
+        .column(ColumnSpec::required("key", ColumnType::Int64)?)
         .key(["number"])
-        .order_by(["number"])
+        .order_by(["number", "key"])
         .build()?)
 }
 
@@ -149,6 +154,7 @@ fn cases() -> Result<Vec<Case>, Failure> {
     };
     let kind = ColumnSpec::required("kind", Utf8)?.default(DefaultValue::Text("x".to_owned()))?;
     let note = ColumnSpec::nullable("note", Utf8)?;
+    let tagged = ColumnSpec::required("key", Int64)?.semantic(SemanticType::NodeId)?;
     Ok(vec![
         number("pass", Int32, "number = 150", "number = 150")?,
         number("cast from Int32", Int64, "number = 150", "number = 150")?,
@@ -181,6 +187,7 @@ fn cases() -> Result<Vec<Case>, Failure> {
             Int64,
             &["CAST(number AS BIGINT) AS id"],
         )?,
+        filled("tag", &tagged, "key = 150", "key = 150"),
         filled("default \"x\"", &kind, "kind = 'x'", "true"),
         filled("default \"x\"", &kind, "kind = 'y'", "false"),
         filled("null", &note, "note = 'a'", "false"),
@@ -417,6 +424,7 @@ fn expressions_have_the_types_that_they_are_computed_in() -> Result<(), Failure>
             "number Int32 false",
             "name Utf8 false",
             "pair Struct(\"left\": Int32) true",
+            "key Int64 false",
             "next Int64 false",
             "text Utf8 false",
             "left Int32 true",

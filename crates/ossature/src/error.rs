@@ -45,7 +45,7 @@ pub(crate) enum Error {
     #[error("{} of the lake's tables could not be kept up:{}", .0.len(), list(.0))]
     Upkeep(Vec<ossature_pipeline::Error>),
     #[error("things in the lake that are not as they were recorded: {findings}")]
-    Differs { findings: usize },
+    Differs { findings: usize, hint: &'static str },
     #[error("things in the lake that cannot be read, so that nothing is known of them: {findings}")]
     Unverified { findings: usize },
     #[error("standard output cannot be written")]
@@ -133,10 +133,7 @@ impl Error {
                 .map(|nearest| format!("write `{nearest}`"))
                 .or_else(|| Some("`ossature policy` lists all of them".to_owned())),
             Self::Upkeep(errors) => errors.iter().find_map(ossature_pipeline::Error::hint),
-            Self::Differs { .. } => Some(
-                "build the same sources again: that restores the damaged files of the newest run's tables"
-                    .to_owned(),
-            ),
+            Self::Differs { hint, .. } => Some((*hint).to_owned()),
             Self::Unverified { .. } => {
                 Some("see to the storage, and verify again: nothing was found that differs".to_owned())
             }

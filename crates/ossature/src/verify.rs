@@ -41,7 +41,26 @@ pub(crate) async fn verify(arguments: VerifyArguments) -> Result<(), Error> {
         findings_of_storage if findings.iter().all(is_of_storage) => Err(Error::Unverified {
             findings: findings_of_storage,
         }),
-        findings => Err(Error::Differs { findings }),
+        differences => Err(Error::Differs {
+            findings: differences,
+            hint: remedy(findings),
+        }),
+    }
+}
+
+/// What helps: the least of what does.
+fn remedy(findings: &[Finding]) -> &'static str {
+    let is_of_records = |finding: &Finding| finding.dataset.stage() == "runs";
+    if findings.iter().any(is_of_records) {
+        "no build restores records of runs: restore the folder `_ossature` from a copy"
+    } else if findings
+        .iter()
+        .all(|finding| finding.difference.is_restorable())
+    {
+        "build the same sources again: that restores the damaged files of the newest run's tables"
+    } else {
+        "restore the tables' folders from a copy; or remove them and build the same sources again, \
+         after which runs before that one cannot be read any more"
     }
 }
 
@@ -126,7 +145,7 @@ fn human(verification: &Verification) -> String {
         format!("{} {what}{plural}", HumanCount(number as u64))
     };
     if runs.is_empty() {
-        lines.push("no table was compared: the records of the runs are damaged".to_owned());
+        lines.push("no table was compared: the records of the runs come first".to_owned());
     }
     lines.push(format!(
         "verified {} of {}: {} with {}; {}",

@@ -54,6 +54,9 @@ pub enum Error {
     /// Tables cannot be kept as their policies say.
     #[error("tables cannot be kept like that:{}", tables(.0))]
     Tables(Vec<(DatasetName, ossature_write_pipeline::Error)>),
+    /// Logs of tables are not what was published.
+    #[error("what the tables of the lake are built on was changed:{}", reasons(.0))]
+    Changed(Vec<ossature_registry::Error>),
     /// Constraints of policies cannot be evaluated.
     #[error("constraints cannot be evaluated:{}", lines(.0))]
     Constraints(Vec<ossature_write_pipeline::Error>),
@@ -105,6 +108,7 @@ impl Error {
             Self::Upkeep { source, .. } => source.code(),
             Self::Table { source, .. } => source.code(),
             Self::Tables(refused) => refused.first().map_or("policy_refused", |(_, e)| e.code()),
+            Self::Changed(changed) => changed.first().map_or("log_differs", |e| e.code()),
             Self::Constraints(errors) => errors.first().map_or("constraint_unusable", |e| e.code()),
             Self::Encoders(error) => error.code(),
             Self::Records(error) => error.code(),
@@ -133,6 +137,7 @@ impl Error {
             Self::Constraints(errors) => {
                 errors.iter().find_map(ossature_write_pipeline::Error::hint)
             }
+            Self::Changed(changed) => changed.iter().find_map(ossature_registry::Error::hint),
             Self::Encoders(error) => error.hint(),
             Self::Records(error) => error.hint(),
             Self::NothingPublished { lake } => {
@@ -195,6 +200,11 @@ fn tables(refused: &[(DatasetName, ossature_write_pipeline::Error)]) -> String {
             [] => String::new(),
         });
     lines.collect()
+}
+
+fn reasons(errors: &[ossature_registry::Error]) -> String {
+    let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    format!("\n  {}", told.join("\n  "))
 }
 
 fn lines(errors: &[ossature_write_pipeline::Error]) -> String {

@@ -11,7 +11,7 @@ use ossature_artifacts::{
 };
 use ossature_delta_policy::{LakeOverrides, TablePolicy, resolve};
 use ossature_lineage::{PlanBundle, environment_hash};
-use ossature_registry::{Catalog, Lake, SessionSpec, open_dataset};
+use ossature_registry::{Catalog, Lake, SessionSpec, open_dataset, open_table};
 use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, TablePin};
 use ossature_udfs::snapshot;
 use ossature_view_graph::{Step, View, ViewGraph, plan_view};
@@ -114,9 +114,10 @@ pub struct Run {
 }
 
 impl Run {
-    /// Writes down that the run has begun.
+    /// Writes down that the run has begun, unless the log of a table that it would write is not what was published: what is
+    /// built on it would be published as if it were.
     ///
-    /// **Errors**: [`Error::Encoders`], [`Error::Records`], [`Error::Registry`] when a function cannot be registered.
+    /// **Errors**: [`Error::Changed`], [`Error::Encoders`], [`Error::Records`], [`Error::Registry`] when a function cannot be registered.
     pub async fn begin(mut request: RunRequest) -> Result<Self, Error> {
         let mut session = request.session.build()?;
         ossature_udfs::register(&mut session).map_err(|error| {
@@ -128,6 +129,9 @@ impl Run {
         let pool = EncodePool::try_new(request.session.threads).map_err(Error::Encoders)?;
         request.start.environment = Some(environment_hash(&session.state()));
         let ledger = RunLedger::of(&request.lake);
+        if let Some(published) = ledger.latest_completed().await? {
+            check_logs(&request, &published).await?;
+        }
         let manifest = ledger.begin(&request.start).await?;
         let functions = snapshot()
             .entries
@@ -341,6 +345,32 @@ impl Run {
             self.artifacts.record_failure(failure)?;
         }
         self.artifacts.store(&self.request.lake, at_unix_ms).await
+    }
+}
+
+/// Whether the logs of the tables that a run writes say what they said when the newest run was published.
+///
+/// A table that is gone, or was made anew, holds nothing that could be taken for what was published.
+async fn check_logs(request: &RunRequest, published: &RunManifestV1) -> Result<(), Error> {
+    let mut changed = Vec::new();
+    for contract in request.graph.written() {
+        let dataset = contract.name();
+        let Some(output) = published.output(dataset.as_str()) else {
+            continue;
+        };
+        let output = output.published();
+        let location = request.lake.location(dataset)?;
+        let Ok(open) = open_table(&location, output.version).await else {
+            continue;
+        };
+        if let Err(error @ ossature_registry::Error::LogDiffers { .. }) = output.check(&open) {
+            changed.push(error);
+        }
+    }
+    if changed.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Changed(changed))
     }
 }
 

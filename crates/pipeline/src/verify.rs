@@ -125,6 +125,11 @@ impl Difference {
         }
     }
 
+    /// Whether a build of the same sources restores it.
+    pub fn is_restorable(&self) -> bool {
+        matches!(self, Self::File { .. })
+    }
+
     /// The file that it is about, below the table's folder.
     pub fn path(&self) -> Option<&str> {
         match self {
@@ -344,7 +349,9 @@ impl Verification {
                 .get(commit_keys::MODE)
                 .is_some_and(|it| it == "compact");
             let run = keys.get(commit_keys::RUN).filter(|_| !is_upkeep);
-            if let Some(run_id) = run.filter(|run| !has_run(runs, run)) {
+            let is_known =
+                |run: &&String| has_run(runs, run) || is_published(runs, dataset, open.version());
+            if let Some(run_id) = run.filter(|run| !is_known(run)) {
                 unknown.push((dataset.clone(), open.version(), run_id.clone()));
             }
         }
@@ -397,6 +404,12 @@ fn content_differs(
         wanted,
         found: other,
     })
+}
+
+/// Whether a run publishes a version, whoever wrote it: one that would have written the same wrote nothing.
+fn is_published(runs: &[RunRecord], dataset: &DatasetName, version: Version) -> bool {
+    let mut outputs = runs.iter().flat_map(|run| &run.manifest.outputs);
+    outputs.any(|it| it.name == dataset.as_str() && it.version == version.number())
 }
 
 fn has_run(runs: &[RunRecord], run_id: &str) -> bool {

@@ -6,13 +6,17 @@
 //! | which version is read, and what stands for its rows? | [`open_table`], [`OpenTable::pin`] |
 //! | how is a table read that no dataset declares? | [`open_stored`] |
 //! | how are its rows read without the wrong answers of the engines below? | [`GuardedScan`] |
+//! | is it still what was published? | [`Published`], [`OpenTable::snapshot_digest`] |
 //! | how does a stored schema become the declared one? | [`AlignmentPlan`] |
+//! | what may a caller compute from stored columns? | [`ScanProjection`] |
+//! | how is a scan handed to another process? | [`ScanTask`] |
+//! | what opens a store, and who sees it? | [`StorageOptions`] |
 //! | which rows changed between two versions? | [`open_change_feed`], [`select_change_feed`] |
 //! | what session do queries run in, and how do its plans stream? | [`SessionSpec`], [`Catalog`] |
 //!
 //! Knows: Delta tables, DataFusion's sessions and table providers. Does not know: writing, views, artifacts, clocks.
 //!
-//! A session has three physical optimizer rules beside those of the engine. They use the order in which tables are
+//! A session refuses plans that read one table at two versions, and has three physical optimizer rules beside those of the engine. They use the order in which tables are
 //! stored and the bounds in their logs: what is read in order is not sorted, merged, exchanged or collected again.
 //!
 //! A table is read through a pinned version and as its contract declares it:

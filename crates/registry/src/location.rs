@@ -217,6 +217,7 @@ fn folder(location: &str) -> Result<Url, Error> {
     let mut url = if location.contains("://") {
         Url::parse(location).map_err(|error| refuse(error.to_string()))?
     } else {
+        check_slashes(location).map_err(refuse)?;
         check_characters(location).map_err(refuse)?;
         let absolute =
             std::path::absolute(Path::new(location)).map_err(|error| refuse(error.to_string()))?;
@@ -231,6 +232,17 @@ fn folder(location: &str) -> Result<Url, Error> {
     check_scheme(&url).map_err(refuse)?;
     check_folder(&url).map_err(refuse)?;
     Ok(url)
+}
+
+/// A URL with one slash would be a folder of an odd name.
+fn check_slashes(location: &str) -> Result<(), String> {
+    stores::register();
+    let known = logstore_factories();
+    let scheme = location.split_once(":/").map(|(scheme, _)| scheme);
+    match scheme.filter(|it| known.iter().any(|factory| factory.key().scheme() == *it)) {
+        Some(scheme) => Err(format!("a URL of `{scheme}` begins with `{scheme}://`")),
+        None => Ok(()),
+    }
 }
 
 /// Object stores name things with neither.
@@ -404,6 +416,7 @@ mod tests {
             "a%20b",
             "file:///a%2520b",
             "file://host/a",
+            "memory:/a",
         ] {
             assert!(Lake::try_new(location).is_err(), "{location:?}");
         }

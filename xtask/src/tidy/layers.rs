@@ -32,7 +32,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     },
     Layer {
         folder: "registry",
-        owns: "opening datasets: locations, the session, the guarded scan, alignment, change feeds, ordering claims",
+        owns: "opening datasets: locations and stores, pins, the session, the guarded scan, projections and alignment, change feeds, ordering claims, scans as bytes",
         may_use: &["schema-spec", "delta-policy"],
         does_not_know: "writing, views",
     },
