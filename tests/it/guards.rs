@@ -218,6 +218,8 @@ async fn a_commit_of_somebody_else_withdraws_the_claims() -> Result<(), Failure>
         PinIdentity::Content(_)
     ));
     assert_eq!(before.facts().order.len(), 1);
+    let proof = before.facts().order_proof.clone().ok_or("it is proven")?;
+    assert_eq!(proof.version, before.facts().pin.version);
 
     let ordered = rows([5])?.project(&[2, 0, 1])?;
     let schema = contract.arrow_schema();
@@ -231,6 +233,7 @@ async fn a_commit_of_somebody_else_withdraws_the_claims() -> Result<(), Failure>
     let after = open_dataset(&contract, &location, None).await?;
     assert_eq!(after.facts().pin.identity, PinIdentity::TableVersion);
     assert!(after.facts().order.is_empty());
+    assert_eq!(after.facts().order_proof, None);
     assert_eq!(after.facts().mode, ScanMode::Delegated);
     Ok(())
 }

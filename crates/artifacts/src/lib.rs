@@ -85,10 +85,10 @@ pub use maintenance_record::MaintenanceRecord;
 pub use payload::{
     BloomFilterV1, CallCoverageV1, CompactionV1, DecidedV1, DigestV1, DroppedV1, EnablementV1,
     ExecutionProfileV1, ExtractSummaryV1, FailureV1, LayoutV1, LeafLayoutV1, MaintenanceFactV1,
-    OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1, PolicyArtifactV1, ProtocolReportV1,
-    ProtocolV1, RequiredProtocolV1, RunCompletion, RunManifestV1, RunOptionsV1, RunStart,
-    RunStatusV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1, StatsDecisionV1, VacuumV1, WarningV1,
-    WriteArtifactV1, WriteFailureV1,
+    OrderProofV1, OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1, PolicyArtifactV1,
+    ProtocolReportV1, ProtocolV1, RequiredProtocolV1, RunCompletion, RunManifestV1, RunOptionsV1,
+    RunStart, RunStatusV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1, StatsDecisionV1, VacuumV1,
+    WarningV1, WriteArtifactV1, WriteFailureV1,
 };
 pub use rejection::{Rejection, Violation, ViolationCode};
 pub use run_artifacts::RunArtifacts;

@@ -10,12 +10,12 @@ use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::prelude::SessionContext;
 use ossature_delta_policy::Protocol;
-use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, SortKey, TablePin};
+use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, SortKey, TablePin, Version};
 
 use crate::stored::StoredScan;
 use crate::{
     AlignmentPlan, At, CATALOG, Error, OpenTable, OrderingClaim, ScanProjection, TableLocation,
-    open_table,
+    commit_keys, open_table,
 };
 
 /// Who reads the files of a dataset.
@@ -26,6 +26,17 @@ pub enum ScanMode {
     Direct,
     /// delta-rs, behind guards: somebody else made the commit or a file.
     Delegated,
+}
+
+/// What an ordering claim rests on. It holds inside and across all files of one version, and for no other version: who
+/// commits on top withdraws it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderProof {
+    /// The version whose commit claims it.
+    pub version: Version,
+    /// The version of the writer's rules under which it compared every row with the one before, and every file's last row
+    /// with the first of the next.
+    pub writer: String,
 }
 
 /// What was decided when a dataset was opened.
@@ -45,6 +56,8 @@ pub struct ScanFacts {
     pub settings: BTreeMap<&'static str, &'static str>,
     /// The order that scans declare; empty when none was proven.
     pub order: Vec<SortKey>,
+    /// What the order rests on, where there is one.
+    pub order_proof: Option<OrderProof>,
     /// How the stored columns become the declared ones.
     pub alignment: AlignmentPlan,
     /// Files of the version, where the scan lists them itself.
@@ -112,6 +125,7 @@ impl Dataset {
             protocol: open.protocol()?,
             settings: scan.settings(),
             order: Vec::new(),
+            order_proof: None,
             alignment,
             files: None,
             bytes: None,
@@ -120,6 +134,13 @@ impl Dataset {
         if let StoredScan::Direct(scan) = &scan {
             let claimed = scan.order().map_or(&[][..], OrderingClaim::keys);
             facts.order = declared_order(claimed, &facts.alignment);
+            if !facts.order.is_empty() {
+                let writer = open.commit().keys.get(commit_keys::WRITER);
+                facts.order_proof = writer.map(|writer| OrderProof {
+                    version: open.version(),
+                    writer: writer.clone(),
+                });
+            }
             facts.files = Some(scan.files());
             facts.bytes = Some(scan.bytes());
             facts.rows = scan.rows();

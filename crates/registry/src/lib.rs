@@ -61,7 +61,7 @@ mod task;
 
 pub use align::{AlignedColumn, AlignmentPlan, ColumnAlignment};
 pub use commit::{COMMIT_KEY_PREFIX, CommitFacts, OrderingClaim, commit_keys};
-pub use dataset::{Catalog, Dataset, ScanFacts, ScanMode, open_dataset};
+pub use dataset::{Catalog, Dataset, OrderProof, ScanFacts, ScanMode, open_dataset};
 pub use depth::count_operators;
 pub use error::Error;
 pub use feed::{

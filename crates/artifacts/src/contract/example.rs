@@ -7,7 +7,7 @@ use ossature_schema_spec::Fingerprint;
 use crate::{
     BloomFilterV1, CallCoverageV1, CompactionV1, DecidedV1, DigestV1, DroppedV1, EnablementV1,
     Envelope, Error, ExecutionProfileV1, ExtractSummaryV1, FailureV1, LayoutV1, LeafLayoutV1,
-    MaintenanceFactV1, OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1,
+    MaintenanceFactV1, OrderProofV1, OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1,
     PolicyArtifactV1, ProtocolReportV1, ProtocolV1, RequiredProtocolV1, RunManifestV1,
     RunOptionsV1, RunStatusV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1, StatsDecisionV1,
     VacuumV1, WarningV1, WriteArtifactV1, WriteFailureV1,
@@ -181,6 +181,10 @@ pub(super) fn scan_artifact() -> Result<Envelope, Error> {
         protocol: plain_protocol(),
         settings: pairs([("bounds", "exact"), ("text", "utf8")]),
         order: texts(["node_id", "rank desc"]),
+        order_proof: Some(OrderProofV1 {
+            version: 3,
+            writer: "2".to_owned(),
+        }),
         is_identity: false,
         alignments: vec![ScanAlignmentV1 {
             column: "rank".to_owned(),

@@ -26,6 +26,9 @@ pub struct ScanArtifactV1 {
     pub settings: BTreeMap<String, String>,
     /// The order that scans declare, ` desc` behind the descending columns; empty when none was proven.
     pub order: Vec<String>,
+    /// What the order rests on, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_proof: Option<OrderProofV1>,
     /// Whether the stored columns are the declared ones.
     pub is_identity: bool,
     /// How the declared columns come to be that are not stored as they are declared, in declared order.
@@ -41,6 +44,16 @@ pub struct ScanArtifactV1 {
     /// Rows in those files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
+}
+
+/// What an ordering claim rests on. It holds inside and across all files of one version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrderProofV1 {
+    /// The version whose commit claims it; for no other one it holds.
+    pub version: u64,
+    /// The version of the writer's rules under which it compared every row with the one before.
+    pub writer: String,
 }
 
 /// Who reads the files of a dataset.
@@ -93,6 +106,7 @@ impl From<&ScanFacts> for ScanArtifactV1 {
             protocol,
             settings,
             order,
+            order_proof,
             alignment,
             files,
             bytes,
@@ -111,6 +125,10 @@ impl From<&ScanFacts> for ScanArtifactV1 {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
             order: order.iter().map(ToString::to_string).collect(),
+            order_proof: order_proof.as_ref().map(|proof| OrderProofV1 {
+                version: proof.version.number(),
+                writer: proof.writer.clone(),
+            }),
             is_identity: alignment.is_identity(),
             alignments: alignments(alignment),
             dropped: alignment.dropped().to_vec(),
