@@ -145,7 +145,8 @@ fn human(verification: &Verification) -> String {
         format!("{} {what}{plural}", HumanCount(number as u64))
     };
     if runs.is_empty() {
-        lines.push("no table was compared: the records of the runs come first".to_owned());
+        let why = "the records of the runs come first: they say what was written";
+        lines.push(format!("no table was compared, since {why}"));
     }
     lines.push(format!(
         "verified {} of {}: {} with {}; {}",

@@ -89,8 +89,8 @@ impl OpenTable {
     /// statistics, tags and deletion vector, and what the commit of the version claims. The table's id and times are left
     /// out, so that what was written alike has one digest in every lake.
     ///
-    /// The digests of the files lie in their tags; so a log and files that agree with this digest are those that were
-    /// there when it was taken, to the bit.
+    /// The digests of the files lie in their tags; so a log that agrees with this digest, and files that agree with their tags,
+    /// hold the rows that were there when it was taken.
     ///
     /// **Determinism**: it does not matter whether the version is loaded from commits or from a checkpoint, as long as that keeps
     /// statistics as JSON, which a policy cannot switch off. Without its commit a version claims nothing, and has another
