@@ -138,7 +138,7 @@ async fn a_plan_tells_what_it_reads() -> Result<(), Failure> {
     let bundle = bundle(&lake, 1, sql).await?;
     let facts: &PlanFacts = bundle.facts();
     assert_eq!(facts.inputs().collect::<Vec<_>>(), ["cpg.things"]);
-    assert!(facts.uses("cpg.things", "id").contains(&Role::Filter));
+    assert!(facts.uses("cpg.things", "id").contains(&Role::FilterRange));
     assert!(facts.uses("cpg.things", "name").contains(&Role::Group));
     assert!(facts.uses("cpg.things", "weight").is_empty());
     assert!(bundle.functions().is_empty());

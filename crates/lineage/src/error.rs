@@ -18,6 +18,12 @@ pub enum Error {
         /// The function.
         function: String,
     },
+    /// A plan does something else than to answer a query, or has a node of which nothing is known.
+    #[error("`{node}` is no query, or of a kind that cannot be traced")]
+    NotAQuery {
+        /// The node, as the engine prints it.
+        node: String,
+    },
     /// The query engine failed.
     #[error("while {doing}")]
     Engine {
@@ -34,6 +40,7 @@ impl Error {
         match self {
             Self::UnpinnedInput { .. } => "unpinned_input",
             Self::VolatileFunction { .. } => "volatile_function",
+            Self::NotAQuery { .. } => "untraceable_plan",
             Self::Engine { .. } => "engine_failure",
         }
     }
@@ -45,7 +52,7 @@ impl Error {
             Self::VolatileFunction { .. } => {
                 Some("pass the value in as a literal or as a column".to_owned())
             }
-            Self::Engine { .. } => None,
+            Self::NotAQuery { .. } | Self::Engine { .. } => None,
         }
     }
 

@@ -1,58 +1,41 @@
-//! What a plan reads and calls, and how it uses each column.
+//! What a plan reads and calls, how it uses each column, and where each of its own columns comes from.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, TableReference};
-use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
+use datafusion::logical_expr::LogicalPlan;
 
-use crate::Error;
+use crate::trace::{Scans, Tracer};
+use crate::{Derivation, Error, Role, calls};
 
-/// How a plan uses a column of an input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Role {
-    /// It is read.
-    Read,
-    /// Rows are kept or dropped by it.
-    Filter,
-    /// Rows of two inputs are matched by it.
-    Join,
-    /// Rows are gathered by it.
-    Group,
-    /// Rows are ordered by it.
-    Order,
-    /// A window is partitioned or ordered by it.
-    Window,
-}
-
-impl Role {
-    /// The name in artifacts.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Filter => "filter",
-            Self::Join => "join",
-            Self::Group => "group",
-            Self::Order => "order",
-            Self::Window => "window",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// What a plan reads and calls.
+/// What a plan reads and calls, and what becomes of the columns that it reads.
+///
+/// ```
+/// use datafusion::prelude::SessionContext;
+/// use ossature_lineage::{Derivation, PlanFacts, Role};
+///
+/// # let runtime = tokio::runtime::Runtime::new()?;
+/// # runtime.block_on(async {
+/// let session = SessionContext::new();
+/// session.sql("CREATE TABLE calls (id BIGINT, name VARCHAR, callee BIGINT)").await?.collect().await?;
+/// let sql = "SELECT upper(caller.name) AS caller FROM calls AS caller \
+///     WHERE caller.callee IN (SELECT id FROM calls WHERE name = 'main')";
+/// let facts = PlanFacts::of(&session.sql(sql).await?.into_optimized_plan()?)?;
+///
+/// let roles = facts.uses("public.calls", "name");
+/// assert!(roles.contains(&Role::FilterEq) && roles.contains(&Role::Projected));
+/// assert!(facts.uses("public.calls", "id").contains(&Role::JoinKey));
+/// let caller = &facts.outputs()[0];
+/// assert_eq!(caller.to_string(), "caller <- public.calls.name transformation");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlanFacts {
     inputs: BTreeMap<String, Input>,
+    outputs: Vec<OutputColumn>,
     functions: BTreeSet<String>,
 }
 
@@ -62,31 +45,96 @@ struct Input {
     columns: BTreeMap<String, BTreeSet<Role>>,
 }
 
+/// A column of an input.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ColumnOrigin {
+    /// The input, as `stage.table`.
+    pub input: String,
+    /// The column.
+    pub column: String,
+}
+
+impl fmt::Display for ColumnOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.input, self.column)
+    }
+}
+
+/// A column of a plan's result, and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutputColumn {
+    /// Its name.
+    pub name: String,
+    /// The columns of inputs that it comes from, and how; none for constants.
+    pub origins: BTreeMap<ColumnOrigin, BTreeSet<Derivation>>,
+}
+
+impl fmt::Display for OutputColumn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        for (at, (origin, derivations)) in self.origins.iter().enumerate() {
+            let words: Vec<&str> = derivations.iter().map(|it| it.as_str()).collect();
+            let sign = if at == 0 { " <-" } else { "," };
+            write!(f, "{sign} {origin} {}", words.join("+"))?;
+        }
+        Ok(())
+    }
+}
+
 impl PlanFacts {
     /// Reads a plan, with all its subqueries.
     ///
-    /// Give it the optimized plan: its scans name only the columns that are needed, and its filters sit where they
-    /// act. A column that was computed below the place where it is used has no role; those that it was computed
-    /// from are read.
+    /// Columns are traced to the inputs through projections, aliases, joins, aggregates, windows, unions, unnesting,
+    /// recursion and subqueries, correlated ones included. A role goes to a column of an input where the plan uses the
+    /// column itself, or the column as another type; where it uses what is computed of the column, only the roles
+    /// [`Role::Filter`], [`Role::Join`] and [`Role::Projected`] do.
     ///
-    /// **Errors**: [`Error::VolatileFunction`], because such a plan has no identity.
+    /// Any plan of a query will do. The optimized one tells best what is read: its scans name only the columns that are
+    /// needed, and its filters sit where they act.
+    ///
+    /// **Determinism**: a function of the plan only.
+    /// **Errors**: [`Error::VolatileFunction`], because such a plan has no identity; [`Error::NotAQuery`];
+    /// [`Error::Engine`] when a column cannot be found.
     pub fn of(plan: &LogicalPlan) -> Result<Self, Error> {
-        let mut reader = Reader::default();
-        plan.apply_with_subqueries(|node| {
-            reader.inputs_of(node);
-            Ok(TreeNodeRecursion::Continue)
-        })
-        .and_then(|_| {
-            plan.apply_with_subqueries(|node| {
-                reader.roles_of(node)?;
-                Ok(TreeNodeRecursion::Continue)
-            })
-        })
-        .map_err(Error::engine("reading a plan"))?;
-        match reader.volatile {
-            Some(function) => Err(Error::VolatileFunction { function }),
-            None => Ok(reader.facts),
+        let functions = calls::of(plan)?;
+        let mut tracer = Tracer::default();
+        let columns = tracer.plan(plan)?;
+        let names = plan.schema().fields().iter().map(|field| field.name());
+        for origins in &columns {
+            tracer.project(origins);
         }
+        let Scans { inputs, origins } = tracer.into_scans();
+        let outputs = names.zip(&columns).map(|(name, column)| OutputColumn {
+            name: name.clone(),
+            origins: column
+                .iter()
+                .filter_map(|(id, set)| {
+                    let (origin, _) = origins.get(id as usize)?;
+                    Some((origin.clone(), set.iter().collect()))
+                })
+                .collect(),
+        });
+        let outputs = outputs.collect();
+        let mut facts = Self {
+            inputs: inputs
+                .into_iter()
+                .map(|(name, schema)| {
+                    let columns = BTreeMap::new();
+                    (name, Input { schema, columns })
+                })
+                .collect(),
+            outputs,
+            functions,
+        };
+        for (origin, roles) in origins {
+            if let Some(input) = facts.inputs.get_mut(&origin.input)
+                && !roles.is_empty()
+            {
+                input.columns.insert(origin.column, roles.iter().collect());
+            }
+        }
+        Ok(facts)
     }
 
     /// The inputs, as `stage.table`.
@@ -120,148 +168,13 @@ impl PlanFacts {
         roles.cloned().unwrap_or_default()
     }
 
+    /// The columns of the plan's result, in their order, each with the columns of inputs that it comes from.
+    pub fn outputs(&self) -> &[OutputColumn] {
+        &self.outputs
+    }
+
     /// The functions that the plan calls: scalar, aggregate and window functions, by name.
     pub fn functions(&self) -> &BTreeSet<String> {
         &self.functions
-    }
-}
-
-/// `stage.table` of a reference, whatever the catalog.
-pub(crate) fn input_name(reference: &TableReference) -> String {
-    match reference.schema() {
-        Some(schema) => format!("{schema}.{}", reference.table()),
-        None => format!("public.{}", reference.table()),
-    }
-}
-
-#[derive(Default)]
-struct Reader {
-    facts: PlanFacts,
-    /// What each alias stands for, where it stands for one input.
-    aliases: BTreeMap<String, String>,
-    volatile: Option<String>,
-}
-
-impl Reader {
-    fn inputs_of(&mut self, node: &LogicalPlan) {
-        match node {
-            LogicalPlan::TableScan(scan) => {
-                let name = input_name(&scan.table_name);
-                self.aliases
-                    .insert(scan.table_name.to_string(), name.clone());
-                let input = self.facts.inputs.entry(name).or_insert_with(|| Input {
-                    schema: scan.source.schema(),
-                    columns: BTreeMap::new(),
-                });
-                for field in scan.projected_schema.fields() {
-                    input
-                        .columns
-                        .entry(field.name().clone())
-                        .or_default()
-                        .insert(Role::Read);
-                }
-            }
-            LogicalPlan::SubqueryAlias(alias) => {
-                if let Some(scan) = only_scan(&alias.input) {
-                    self.aliases
-                        .insert(alias.alias.to_string(), input_name(scan));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn roles_of(&mut self, node: &LogicalPlan) -> Result<(), DataFusionError> {
-        match node {
-            LogicalPlan::TableScan(scan) => self.mark(&scan.filters, Role::Filter),
-            LogicalPlan::Filter(filter) => {
-                self.mark(std::slice::from_ref(&filter.predicate), Role::Filter);
-            }
-            LogicalPlan::Join(join) => {
-                for (left, right) in &join.on {
-                    self.mark([left, right], Role::Join);
-                }
-                self.mark(&join.filter, Role::Join);
-            }
-            LogicalPlan::Aggregate(aggregate) => self.mark(&aggregate.group_expr, Role::Group),
-            LogicalPlan::Sort(sort) => {
-                self.mark(sort.expr.iter().map(|key| &key.expr), Role::Order);
-            }
-            LogicalPlan::Window(window) => {
-                for expr in &window.window_expr {
-                    if let Expr::WindowFunction(function) = expr {
-                        self.mark(&function.params.partition_by, Role::Window);
-                        let keys = function.params.order_by.iter().map(|key| &key.expr);
-                        self.mark(keys, Role::Window);
-                    }
-                }
-            }
-            _ => {}
-        }
-        node.apply_expressions(|expr| self.functions_of(expr))
-            .map(|_| ())
-    }
-
-    fn mark<'a>(&mut self, exprs: impl IntoIterator<Item = &'a Expr>, role: Role) {
-        for expr in exprs {
-            let columns: BTreeSet<&Column> = expr.column_refs().into_iter().collect();
-            for column in columns {
-                self.mark_column(column, role);
-            }
-        }
-    }
-
-    fn mark_column(&mut self, column: &Column, role: Role) {
-        let Some(relation) = &column.relation else {
-            return;
-        };
-        let Some(input) = self.aliases.get(&relation.to_string()) else {
-            return;
-        };
-        let Some(input) = self.facts.inputs.get_mut(input) else {
-            return;
-        };
-        if input.schema.field_with_name(&column.name).is_ok() {
-            input
-                .columns
-                .entry(column.name.clone())
-                .or_default()
-                .insert(role);
-        }
-    }
-
-    fn functions_of(&mut self, expr: &Expr) -> Result<TreeNodeRecursion, DataFusionError> {
-        expr.apply(|node| {
-            let called = match node {
-                Expr::ScalarFunction(call) => {
-                    Some((call.func.name(), call.func.signature().volatility))
-                }
-                Expr::AggregateFunction(call) => {
-                    Some((call.func.name(), call.func.signature().volatility))
-                }
-                Expr::WindowFunction(call) => {
-                    Some((call.fun.name(), call.fun.signature().volatility))
-                }
-                _ => None,
-            };
-            if let Some((name, volatility)) = called {
-                self.facts.functions.insert(name.to_owned());
-                if volatility != Volatility::Immutable {
-                    self.volatile.get_or_insert_with(|| name.to_owned());
-                }
-            }
-            Ok(TreeNodeRecursion::Continue)
-        })
-    }
-}
-
-/// The scan below an alias, if nothing but filters and projections stand between them.
-fn only_scan(plan: &LogicalPlan) -> Option<&TableReference> {
-    match plan {
-        LogicalPlan::TableScan(scan) => Some(&scan.table_name),
-        LogicalPlan::Filter(filter) => only_scan(&filter.input),
-        LogicalPlan::Projection(projection) => only_scan(&projection.input),
-        LogicalPlan::SubqueryAlias(alias) => only_scan(&alias.input),
-        _ => None,
     }
 }

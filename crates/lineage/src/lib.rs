@@ -2,7 +2,8 @@
 //!
 //! | question | answer |
 //! |---|---|
-//! | which datasets does a plan read, and which columns in which role? | [`PlanFacts::of`] |
+//! | which datasets does a plan read, and which columns in which role? | [`PlanFacts::of`], [`Role`] |
+//! | which columns of the inputs does each column of the result come from? | [`PlanFacts::outputs`], [`Derivation`] |
 //! | what bytes stand for a plan, whatever process made it? | [`CanonicalPlan::encode`] |
 //! | what identifies a computation: plan, inputs and functions? | [`PlanBundle::try_new`] |
 //! | what identifies the engine that plans it? | [`environment_hash`] |
@@ -19,20 +20,26 @@
 //! session.sql("CREATE TABLE calls (id BIGINT, name VARCHAR)").await?.collect().await?;
 //! let plan = session.sql("SELECT name FROM calls WHERE id = 7").await?.into_optimized_plan()?;
 //! let facts = PlanFacts::of(&plan)?;
-//! assert!(facts.uses("public.calls", "id").contains(&Role::Filter));
+//! assert!(facts.uses("public.calls", "id").contains(&Role::FilterEq));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod bundle;
+mod calls;
 mod canonical;
 mod environment;
 mod error;
 mod facts;
+mod origins;
+mod predicate;
+mod role;
+mod trace;
 
 pub use bundle::{InputFacts, PlanBundle};
 pub use canonical::{CanonicalPlan, PlanEncoding};
 pub use environment::environment_hash;
 pub use error::Error;
-pub use facts::{PlanFacts, Role};
+pub use facts::{ColumnOrigin, OutputColumn, PlanFacts};
+pub use role::{Derivation, Role};
