@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use datafusion::logical_expr::LogicalPlan;
-use ossature_lineage::PlanBundle;
+use ossature_lineage::{PlanBundle, PlanContext};
 use ossature_registry::{Catalog, SessionSpec, open_dataset};
 use ossature_tests::{Failure, TemporaryLake, request, rows, things, write};
 use ossature_write_pipeline::WriteMode;
@@ -33,9 +33,9 @@ fn bench(criterion: &mut Criterion) -> Result<(), Failure> {
     let lake = TemporaryLake::try_new()?;
     let (catalog, plan) = runtime.block_on(optimized(&lake))?;
     let state = catalog.session().state();
+    let context = PlanContext::of(&state, &BTreeMap::new(), BTreeMap::new());
     let bundle = |plan: &LogicalPlan| {
-        PlanBundle::try_new(plan, &state, catalog.pins(), &BTreeMap::new())
-            .map(|it| it.fingerprint())
+        PlanBundle::try_new(plan, &state, catalog.pins(), &context).map(|it| it.fingerprint())
     };
     assert_eq!(bundle(&plan)?, bundle(&plan)?);
     criterion.bench_function("fingerprint", |bencher| {

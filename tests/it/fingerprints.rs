@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::process::Command;
 
-use ossature_lineage::{PlanBundle, PlanEncoding, PlanFacts, Role};
+use ossature_lineage::{PlanBundle, PlanContext, PlanEncoding, PlanFacts, Role};
 use ossature_registry::{Catalog, SessionSpec, open_dataset};
 use ossature_schema_spec::Fingerprint;
 use ossature_tests::{Failure, TemporaryLake, request, rows, things, write};
@@ -29,11 +29,12 @@ async fn bundle(lake: &TemporaryLake, threads: usize, sql: &str) -> Result<PlanB
     let state = catalog.session().state();
     let plan = state.optimize(catalog.session().sql(sql).await?.logical_plan())?;
     let versions = BTreeMap::from([("upper".to_owned(), "1".to_owned())]);
+    let context = PlanContext::of(&state, &BTreeMap::new(), versions);
     Ok(PlanBundle::try_new(
         &plan,
         &state,
         catalog.pins(),
-        &versions,
+        &context,
     )?)
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use expect_test::expect_file;
 use ossature_cpg_views::views;
 use ossature_delta_policy::TablePolicy;
-use ossature_lineage::PlanBundle;
+use ossature_lineage::{PlanBundle, PlanContext};
 use ossature_pipeline::Run;
 use ossature_schema_spec::DatasetName;
 use ossature_tests::{Failure, TemporaryLake, facts_of, graph, graph_run};
@@ -40,11 +40,12 @@ async fn bundle(run: &Run, view: &View) -> Result<PlanBundle, Failure> {
         .collect();
     let (state, plan) = plan_view(run.catalog().session(), view).await?.into_parts();
     let plan = state.optimize(&plan)?;
+    let context = PlanContext::of(&state, &BTreeMap::new(), functions);
     Ok(PlanBundle::try_new(
         &plan,
         &state,
         run.catalog().pins(),
-        &functions,
+        &context,
     )?)
 }
 
@@ -99,7 +100,7 @@ async fn rendered() -> Result<Texts, Failure> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn plans_and_their_identities_are_as_they_were() -> Result<(), Failure> {
-    let texts = rendered().await?;
+    let texts = Box::pin(rendered()).await?;
     for (name, text) in &texts {
         expect_file![goldens().join(name)].assert_eq(text);
     }

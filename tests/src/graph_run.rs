@@ -51,7 +51,6 @@ pub async fn graph_run(
         parent_run_id: None,
         source: None,
         code_version: "0.0.0".to_owned(),
-        engine_versions: BTreeMap::new(),
         environment: None,
         options: RunOptionsV1 {
             python_version: "3.14".to_owned(),
@@ -67,6 +66,7 @@ pub async fn graph_run(
     let mut run = Run::begin(RunRequest {
         lake: lake.lake.clone(),
         start,
+        versions: BTreeMap::new(),
         graph: graph()?,
         policy,
         overrides: LakeOverrides::default(),

@@ -134,11 +134,6 @@ impl Envelope {
         Ok(hasher.finish())
     }
 
-    /// Takes what should be an envelope; [`Envelope::open`] tells whether it is one.
-    pub(crate) fn from_value(value: Value) -> Self {
-        Self(value)
-    }
-
     /// The payload alone.
     pub fn payload(&self) -> Option<&Value> {
         self.0.get("payload")

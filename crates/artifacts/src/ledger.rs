@@ -3,10 +3,11 @@
 use arrow_array::RecordBatch;
 use ossature_registry::Lake;
 use ossature_schema_spec::Fingerprint;
+use serde::Serialize;
 
 use crate::attempts::Attempts;
-use crate::stored::{Stored, payloads};
-use crate::table::{ArtifactTable, Columns};
+use crate::stored::{PayloadColumns, Stored, payloads};
+use crate::table::ArtifactTable;
 use crate::{Error, PinV1, RunCompletion, RunManifestV1, RunStart, RunStatusV1, artifact_id};
 
 /// A run as its last event left it.
@@ -30,11 +31,11 @@ pub struct RunLedger {
 const TABLE: ArtifactTable = ArtifactTable::RunManifest;
 
 /// The newest rows last; a run's last row behind its first.
-const HISTORY: &str = "SELECT payload_version, payload_json FROM runs.run_manifest \
+const HISTORY: &str = "SELECT payload FROM runs.run_manifest \
     ORDER BY run_number, run_id, sequence";
 
 /// The last row of the newest run that has completed. Files of rows that begin runs are skipped by their statistics.
-const LATEST: &str = "SELECT payload_version, payload_json FROM runs.run_manifest \
+const LATEST: &str = "SELECT payload FROM runs.run_manifest \
     WHERE sequence = 1 AND status = 'completed' ORDER BY run_number DESC, run_id DESC LIMIT 1";
 
 impl RunLedger {
@@ -221,22 +222,34 @@ fn running<'a>(
     }
 }
 
+/// A row of the ledger.
+#[derive(Serialize)]
+struct EventRow<'a> {
+    run_id: &'a str,
+    sequence: i32,
+    status: &'static str,
+    at_unix_ms: i64,
+    run_number: i64,
+    parent_run_id: Option<&'a str>,
+    source: Option<&'a str>,
+    code_version: &'a str,
+    environment_hash: Option<String>,
+    #[serde(flatten)]
+    payload: &'a PayloadColumns,
+}
+
 fn event_row(manifest: &RunManifestV1) -> Result<RecordBatch, Error> {
-    let rows = [Stored::of(manifest.clone())?];
-    Columns::of(&rows)
-        .text("run_id", |row| &row.payload.run_id)
-        .small("sequence", |row| {
-            i32::from(row.payload.status != RunStatusV1::Running)
-        })
-        .text("status", |row| row.payload.status.as_str())
-        .signed("at_unix_ms", |row| row.payload.at_unix_ms())
-        .signed("run_number", |row| row.payload.run_number)
-        .text_or_null("parent_run_id", |row| row.payload.parent_run_id.clone())
-        .text_or_null("source", |row| row.payload.source.clone())
-        .text("code_version", |row| &row.payload.code_version)
-        .text_or_null("environment_hash", |row| {
-            row.payload.environment_hash.map(|hash| hash.to_string())
-        })
-        .payload(|row| row)
-        .batch()
+    let stored = Stored::of(manifest.clone())?;
+    TABLE.batch(&[EventRow {
+        run_id: &manifest.run_id,
+        sequence: i32::from(manifest.status != RunStatusV1::Running),
+        status: manifest.status.as_str(),
+        at_unix_ms: manifest.at_unix_ms(),
+        run_number: manifest.run_number,
+        parent_run_id: manifest.parent_run_id.as_deref(),
+        source: manifest.source.as_deref(),
+        code_version: &manifest.code_version,
+        environment_hash: manifest.environment.as_ref().map(|it| it.hash.to_string()),
+        payload: &stored.columns,
+    }])
 }

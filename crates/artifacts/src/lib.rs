@@ -12,14 +12,12 @@
 //!
 //! ```text
 //! facts ─ twin ─ envelope ─┬─ canonical MsgPack ─ id
-//!                          └─ canonical JSON ─ row ─ one append per table ─ ... ─ manifest row: published
+//!                          └─ columns, and the MsgPack beside them ─ one append per table ─ ... ─ manifest row: published
 //! ```
 //!
 //! Knows: JSON and `MsgPack` payloads, their contracts, the tables that hold them. Does not know: what a run does, clocks.
 //!
 //! ```
-//! use std::collections::BTreeMap;
-//!
 //! use ossature_artifacts::{
 //!     ExecutionProfileV1, RunCompletion, RunLedger, RunOptionsV1, RunStart, RunStatusV1,
 //! };
@@ -37,7 +35,6 @@
 //!         parent_run_id: None,
 //!         source: Some("https://me:secret@example.org/project".to_owned()),
 //!         code_version: "0.1.0".to_owned(),
-//!         engine_versions: BTreeMap::new(),
 //!         environment: None,
 //!         options: RunOptionsV1 { python_version: "3.13".to_owned(), max_file_bytes: 1 << 22 },
 //!         execution: ExecutionProfileV1 { threads: 1, memory_bytes_max: 1 << 29, batch_rows: 8192 },
@@ -70,6 +67,7 @@ mod ledger;
 mod maintenance_record;
 mod payload;
 mod rejection;
+mod rows;
 mod run_artifacts;
 mod schema;
 mod stored;
@@ -83,12 +81,13 @@ pub use error::Error;
 pub use ledger::{RunLedger, RunRecord};
 pub use maintenance_record::MaintenanceRecord;
 pub use payload::{
-    BloomFilterV1, CallCoverageV1, CompactionV1, DecidedV1, DigestV1, DroppedV1, EnablementV1,
-    ExecutionProfileV1, ExtractSummaryV1, FailureV1, LayoutV1, LeafLayoutV1, MaintenanceFactV1,
-    OrderProofV1, OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1, PolicyArtifactV1,
-    ProtocolReportV1, ProtocolV1, RequiredProtocolV1, RunCompletion, RunManifestV1, RunOptionsV1,
-    RunStart, RunStatusV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1, StatsDecisionV1, VacuumV1,
-    WarningV1, WriteArtifactV1, WriteFailureV1,
+    BloomFilterV1, CallCoverageV1, ColumnOriginV1, CompactionV1, DecidedV1, DigestV1, DroppedV1,
+    EnablementV1, EnvironmentV1, ExecutionProfileV1, ExtractSummaryV1, FailureV1, LayoutV1,
+    LeafLayoutV1, MaintenanceFactV1, OrderProofV1, OutputRecords, OutputV1, PinV1, PlanArtifactV1,
+    PlanColumnV1, PlanInputV1, PlanOutputV1, PolicyArtifactV1, ProtocolReportV1, ProtocolV1,
+    RequiredProtocolV1, RunCompletion, RunManifestV1, RunOptionsV1, RunStart, RunStatusV1,
+    ScanAlignmentV1, ScanArtifactV1, ScanModeV1, StatsDecisionV1, VacuumV1, WarningV1,
+    WriteArtifactV1, WriteFailureV1,
 };
 pub use rejection::{Rejection, Violation, ViolationCode};
 pub use run_artifacts::RunArtifacts;

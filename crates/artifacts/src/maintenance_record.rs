@@ -2,9 +2,10 @@
 
 use arrow_array::RecordBatch;
 use ossature_registry::Lake;
+use serde::Serialize;
 
-use crate::stored::{Stored, payloads};
-use crate::table::{ArtifactTable, Columns};
+use crate::stored::{PayloadColumns, Stored, count, payloads};
+use crate::table::ArtifactTable;
 use crate::{Error, MaintenanceFactV1};
 
 /// What was done to the tables of a lake between runs, in the table `runs.maintenance_facts`.
@@ -16,7 +17,7 @@ pub struct MaintenanceRecord {
 const TABLE: ArtifactTable = ArtifactTable::MaintenanceFacts;
 
 /// The newest facts last.
-const HISTORY: &str = "SELECT payload_version, payload_json FROM runs.maintenance_facts \
+const HISTORY: &str = "SELECT payload FROM runs.maintenance_facts \
     ORDER BY at_unix_ms, dataset, upkeep";
 
 impl MaintenanceRecord {
@@ -58,17 +59,39 @@ fn rows(facts: &[MaintenanceFactV1], at_unix_ms: i64) -> Result<RecordBatch, Err
         };
         key(a).cmp(&key(b))
     });
-    Columns::of(&rows)
-        .signed("at_unix_ms", |_| at_unix_ms)
-        .text("dataset", |row| &row.payload.dataset)
-        .text("upkeep", |row| &row.payload.upkeep)
-        .flag("is_done", |row| row.payload.is_done)
-        .text("reason", |row| &row.payload.reason)
-        .count("version_before", |row| row.payload.version_before)
-        .count("version", |row| row.payload.version)
-        .count("files_added", |row| row.payload.files_added)
-        .count("files_removed", |row| row.payload.files_removed)
-        .count("files_deleted", |row| row.payload.deleted.len() as u64)
-        .payload(|row| row)
-        .batch()
+    let rows = rows.iter().map(
+        |Stored {
+             payload, columns, ..
+         }| FactRow {
+            at_unix_ms,
+            dataset: &payload.dataset,
+            upkeep: &payload.upkeep,
+            is_done: payload.is_done,
+            reason: &payload.reason,
+            version_before: count(payload.version_before),
+            version: count(payload.version),
+            files_added: count(payload.files_added),
+            files_removed: count(payload.files_removed),
+            files_deleted: count(payload.deleted.len()),
+            payload: columns,
+        },
+    );
+    TABLE.batch(&rows.collect::<Vec<_>>())
+}
+
+/// A row of the record.
+#[derive(Serialize)]
+struct FactRow<'a> {
+    at_unix_ms: i64,
+    dataset: &'a str,
+    upkeep: &'a str,
+    is_done: bool,
+    reason: &'a str,
+    version_before: i64,
+    version: i64,
+    files_added: i64,
+    files_removed: i64,
+    files_deleted: i64,
+    #[serde(flatten)]
+    payload: &'a PayloadColumns,
 }

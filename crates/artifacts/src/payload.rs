@@ -3,6 +3,7 @@
 //! A twin takes its original apart field by field, so that a new field stops the build until the contract is decided.
 
 mod digest;
+mod environment;
 mod failure;
 mod layout;
 mod maintenance;
@@ -16,15 +17,16 @@ mod write;
 
 pub use digest::DigestV1;
 pub(crate) use digest::{DIGEST_PATTERN, is_digest};
+pub use environment::EnvironmentV1;
 pub use failure::WriteFailureV1;
 pub use layout::{BloomFilterV1, LayoutV1, LeafLayoutV1};
 pub use maintenance::MaintenanceFactV1;
 pub use manifest::{
-    CallCoverageV1, ExecutionProfileV1, ExtractSummaryV1, FailureV1, OutputV1, RunCompletion,
-    RunManifestV1, RunOptionsV1, RunStart, RunStatusV1,
+    CallCoverageV1, ExecutionProfileV1, ExtractSummaryV1, FailureV1, OutputRecords, OutputV1,
+    RunCompletion, RunManifestV1, RunOptionsV1, RunStart, RunStatusV1,
 };
 pub use pin::PinV1;
-pub use plan::{PlanArtifactV1, PlanColumnV1, PlanInputV1};
+pub use plan::{ColumnOriginV1, PlanArtifactV1, PlanColumnV1, PlanInputV1, PlanOutputV1};
 pub use policy::{
     CompactionV1, DecidedV1, DroppedV1, PolicyArtifactV1, StatsDecisionV1, VacuumV1, WarningV1,
 };

@@ -7,12 +7,16 @@ use ossature_lineage::PlanBundle;
 use ossature_registry::{Lake, ScanFacts};
 use ossature_schema_spec::{DatasetName, Fingerprint};
 use ossature_write_pipeline::WriteOutcome;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::stored::Stored;
-use crate::table::{ArtifactTable, Columns};
+use crate::rows::{
+    DecisionRow, FailureRow, FunctionRow, InputRow, LineageRow, PlanRow, ProtocolRow, ScanRow,
+    WriteRow,
+};
+use crate::stored::{Bytes, Stored, count};
+use crate::table::ArtifactTable;
 use crate::{
-    Error, PlanArtifactV1, ScanArtifactV1, WriteArtifactV1, WriteFailureV1, canonical_json,
+    Error, PlanArtifactV1, ScanArtifactV1, WriteArtifactV1, WriteFailureV1, canonical_msgpack,
 };
 
 /// Collects the artifacts of one run, also of one that fails, and stores them at its end.
@@ -21,18 +25,10 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct RunArtifacts {
     run_id: String,
-    plans: BTreeMap<(String, String), PlanRow>,
-    writes: BTreeMap<(String, u64), Stored<WriteArtifactV1>>,
+    plans: BTreeMap<(String, String), (Stored<PlanArtifactV1>, Bytes)>,
+    writes: BTreeMap<(String, u64), (Stored<WriteArtifactV1>, Bytes)>,
     scans: BTreeMap<(String, u64), Stored<ScanArtifactV1>>,
     failures: BTreeMap<String, Stored<WriteFailureV1>>,
-}
-
-#[derive(Debug, Clone)]
-struct PlanRow {
-    stored: Stored<PlanArtifactV1>,
-    inputs: String,
-    functions: String,
-    bytes: Vec<u8>,
 }
 
 impl RunArtifacts {
@@ -57,14 +53,9 @@ impl RunArtifacts {
     ) -> Result<Fingerprint, Error> {
         let stored = Stored::of(PlanArtifactV1::of(dataset, bundle))?;
         let artifact_id = stored.artifact_id;
-        let row = PlanRow {
-            inputs: canonical_json(&json!(stored.payload.inputs))?,
-            functions: canonical_json(&json!(stored.payload.functions))?,
-            bytes: bundle.canonical().bytes().to_vec(),
-            stored,
-        };
         let key = (dataset.to_string(), bundle.fingerprint().to_hex());
-        self.plans.insert(key, row);
+        let plan = Bytes(bundle.canonical().bytes().to_vec());
+        self.plans.insert(key, (stored, plan));
         Ok(artifact_id)
     }
 
@@ -75,7 +66,8 @@ impl RunArtifacts {
         let stored = Stored::of(WriteArtifactV1::from(outcome))?;
         let artifact_id = stored.artifact_id;
         let key = (stored.payload.dataset.clone(), stored.payload.version);
-        self.writes.insert(key, stored);
+        let policy = Bytes(canonical_msgpack(&json!(outcome.policy))?);
+        self.writes.insert(key, (stored, policy));
         Ok(artifact_id)
     }
 
@@ -109,106 +101,141 @@ impl RunArtifacts {
     ///
     /// **Errors**: [`Error::Write`] and [`Error::Registry`].
     pub async fn store(&mut self, lake: &Lake, at_unix_ms: i64) -> Result<(), Error> {
-        use ArtifactTable::{PlanArtifacts, ScanArtifacts, WriteArtifacts, WriteFailures};
+        use ArtifactTable::{
+            ColumnLineage, PlanArtifacts, ProtocolReports, ScanArtifacts, StatsDecisions,
+            WriteArtifacts, WriteFailures,
+        };
         let run_id = &self.run_id;
-        let rows = self.failure_rows()?;
-        WriteFailures
-            .append(lake, &rows, run_id, at_unix_ms)
-            .await?;
+        let append = |table: ArtifactTable, rows: RecordBatch| async move {
+            table.append(lake, &rows, run_id, at_unix_ms).await
+        };
+        append(WriteFailures, self.failure_rows()?).await?;
         self.failures.clear();
-        let rows = self.plan_rows()?;
-        PlanArtifacts
-            .append(lake, &rows, run_id, at_unix_ms)
-            .await?;
+        append(ColumnLineage, self.lineage_rows()?).await?;
+        append(PlanArtifacts, self.plan_rows()?).await?;
         self.plans.clear();
-        let rows = self.write_rows()?;
-        WriteArtifacts
-            .append(lake, &rows, run_id, at_unix_ms)
-            .await?;
+        append(StatsDecisions, self.decision_rows()?).await?;
+        append(ProtocolReports, self.protocol_rows()?).await?;
+        append(WriteArtifacts, self.write_rows()?).await?;
         self.writes.clear();
-        let rows = self.scan_rows()?;
-        ScanArtifacts
-            .append(lake, &rows, run_id, at_unix_ms)
-            .await?;
+        append(ScanArtifacts, self.scan_rows()?).await?;
         self.scans.clear();
         Ok(())
     }
 
     fn plan_rows(&self) -> Result<RecordBatch, Error> {
-        let rows: Vec<&PlanRow> = self.plans.values().collect();
-        Columns::of(&rows)
-            .text("run_id", |_| &self.run_id)
-            .text("dataset", |row| &row.stored.payload.dataset)
-            .text("fingerprint", |row| {
-                row.stored.payload.fingerprint.to_string()
-            })
-            .text("encoding", |row| &row.stored.payload.encoding)
-            .text("environment_hash", |row| {
-                row.stored.payload.environment_hash.to_string()
-            })
-            .text("inputs_json", |row| &row.inputs)
-            .text("functions_json", |row| &row.functions)
-            .text("plan_text", |row| &row.stored.payload.text)
-            .bytes("plan_bytes", |row| &row.bytes)
-            .payload(|row| &row.stored)
-            .batch()
+        let rows = self.plans.values().map(|(stored, plan)| {
+            let payload = &stored.payload;
+            PlanRow {
+                run_id: &self.run_id,
+                dataset: &payload.dataset,
+                fingerprint: payload.fingerprint.to_string(),
+                encoding: &payload.encoding,
+                environment_hash: payload.environment_hash.to_string(),
+                execution_hash: payload.execution_hash.to_string(),
+                inputs: payload.inputs.iter().map(InputRow::of).collect(),
+                functions: (payload.functions.iter())
+                    .map(|(name, version)| FunctionRow { name, version })
+                    .collect(),
+                plan_text: &payload.text,
+                plan,
+                payload: &stored.columns,
+            }
+        });
+        ArtifactTable::PlanArtifacts.batch(&rows.collect::<Vec<_>>())
+    }
+
+    fn lineage_rows(&self) -> Result<RecordBatch, Error> {
+        let plans = self.plans.values().map(|(stored, _)| &stored.payload);
+        let mut rows: Vec<LineageRow<'_>> = plans
+            .flat_map(|plan| LineageRow::of(&self.run_id, plan))
+            .collect();
+        // One plan of a dataset may stand here beside another; the columns of both are told.
+        rows.sort();
+        rows.dedup();
+        ArtifactTable::ColumnLineage.batch(&rows)
     }
 
     fn write_rows(&self) -> Result<RecordBatch, Error> {
-        let rows: Vec<&Stored<WriteArtifactV1>> = self.writes.values().collect();
-        Columns::of(&rows)
-            .text("run_id", |_| &self.run_id)
-            .text("dataset", |row| &row.payload.dataset)
-            .count("version", |row| row.payload.version)
-            .count("rows", |row| row.payload.rows)
-            .count("bytes", |row| row.payload.bytes)
-            .count("files", |row| row.payload.files)
-            .count("files_added", |row| row.payload.files_added)
-            .count("files_removed", |row| row.payload.files_removed)
-            .text("content_hash", |row| row.payload.content_hash.to_string())
-            .text("contract_hash", |row| row.payload.contract_hash.to_string())
-            .text("policy_hash", |row| {
-                row.payload.policy.policy_hash.to_string()
-            })
-            .payload(|row| *row)
-            .batch()
+        let rows = self.writes.values().map(|(stored, policy)| {
+            let payload = &stored.payload;
+            WriteRow {
+                run_id: &self.run_id,
+                dataset: &payload.dataset,
+                version: count(payload.version),
+                rows: count(payload.rows),
+                bytes: count(payload.bytes),
+                files: count(payload.files),
+                files_added: count(payload.files_added),
+                files_removed: count(payload.files_removed),
+                files_restored: count(payload.files_restored),
+                content_hash: payload.content_hash.to_string(),
+                contract_hash: payload.contract_hash.to_string(),
+                policy_hash: payload.policy.policy_hash.to_string(),
+                policy,
+                payload: &stored.columns,
+            }
+        });
+        ArtifactTable::WriteArtifacts.batch(&rows.collect::<Vec<_>>())
+    }
+
+    fn decision_rows(&self) -> Result<RecordBatch, Error> {
+        let writes = self.writes.values().map(|(stored, _)| &stored.payload);
+        let rows = writes.flat_map(|write| DecisionRow::of(&self.run_id, write));
+        let mut rows: Vec<DecisionRow<'_>> = rows.collect();
+        rows.sort();
+        ArtifactTable::StatsDecisions.batch(&rows)
+    }
+
+    fn protocol_rows(&self) -> Result<RecordBatch, Error> {
+        let rows = self.writes.values().map(|(stored, _)| {
+            let payload = &stored.payload;
+            let report = &payload.protocol;
+            ProtocolRow {
+                run_id: &self.run_id,
+                dataset: &payload.dataset,
+                version: count(payload.version),
+                is_compatible: report.is_compatible,
+                reader_version: i64::from(report.found.reader_version),
+                writer_version: i64::from(report.found.writer_version),
+                problems: &report.problems,
+            }
+        });
+        ArtifactTable::ProtocolReports.batch(&rows.collect::<Vec<_>>())
     }
 
     fn failure_rows(&self) -> Result<RecordBatch, Error> {
-        let rows: Vec<&Stored<WriteFailureV1>> = self.failures.values().collect();
-        Columns::of(&rows)
-            .text("run_id", |_| &self.run_id)
-            .text("dataset", |row| &row.payload.dataset)
-            .count("version", |row| row.payload.version)
-            .text("code", |row| &row.payload.code)
-            .text("message", |row| &row.payload.message)
-            .count("orphans", |row| row.payload.orphans.len() as u64)
-            .payload(|row| *row)
-            .batch()
+        let rows = self.failures.values().map(|stored| {
+            let payload = &stored.payload;
+            FailureRow {
+                run_id: &self.run_id,
+                dataset: &payload.dataset,
+                version: count(payload.version),
+                code: &payload.code,
+                message: &payload.message,
+                orphans: count(payload.orphans.len()),
+                payload: &stored.columns,
+            }
+        });
+        ArtifactTable::WriteFailures.batch(&rows.collect::<Vec<_>>())
     }
 
     fn scan_rows(&self) -> Result<RecordBatch, Error> {
         let rows = self.scans.values().map(|stored| {
-            let ScanArtifactV1 {
-                alignments,
-                dropped,
-                ..
-            } = &stored.payload;
-            let alignment: Value = json!({"columns": alignments, "dropped": dropped});
-            Ok((stored, canonical_json(&alignment)?))
+            let payload = &stored.payload;
+            ScanRow {
+                run_id: &self.run_id,
+                dataset: &payload.pin.dataset,
+                version: count(payload.pin.version),
+                mode: payload.mode.as_str(),
+                is_identity: payload.is_identity,
+                alignments: &payload.alignments,
+                files: payload.files.map(count),
+                bytes: payload.bytes.map(count),
+                rows: payload.rows.map(count),
+                payload: &stored.columns,
+            }
         });
-        let rows: Vec<(&Stored<ScanArtifactV1>, String)> = rows.collect::<Result<_, Error>>()?;
-        Columns::of(&rows)
-            .text("run_id", |_| &self.run_id)
-            .text("dataset", |(row, _)| &row.payload.pin.dataset)
-            .count("version", |(row, _)| row.payload.pin.version)
-            .text("mode", |(row, _)| row.payload.mode.as_str())
-            .flag("is_identity", |(row, _)| row.payload.is_identity)
-            .text("alignment_json", |(_, alignment)| alignment)
-            .count_or_null("files", |(row, _)| row.payload.files)
-            .count_or_null("bytes", |(row, _)| row.payload.bytes)
-            .count_or_null("rows", |(row, _)| row.payload.rows)
-            .payload(|(row, _)| *row)
-            .batch()
+        ArtifactTable::ScanArtifacts.batch(&rows.collect::<Vec<_>>())
     }
 }

@@ -42,7 +42,7 @@ async fn read<P: Payload>(
     run_id: &str,
 ) -> Result<Vec<P>, Error> {
     let sql = format!(
-        "SELECT payload_version, payload_json FROM {} WHERE run_id = $run_id ORDER BY {order}",
+        "SELECT payload FROM {} WHERE run_id = $run_id ORDER BY {order}",
         table.name()
     );
     payloads(

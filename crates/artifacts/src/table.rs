@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray,
-};
+use arrow_array::RecordBatch;
+use datafusion::arrow::json::ReaderBuilder;
 use datafusion::common::ScalarValue;
 use ossature_delta_policy::{DeltaFeature, PolicyOverrides, TablePolicy, resolve};
 use ossature_registry::{Catalog, Dataset, Lake, SessionSpec, open_dataset};
@@ -16,8 +15,16 @@ use ossature_schema_spec::{
 };
 use ossature_write_pipeline::{EncodePool, Provenance, TableWriter, WriteMode, WriteRequest};
 
+use serde::Serialize;
+
 use crate::Error;
 use crate::attempts::Attempts;
+use columns::{
+    lineage_columns, maintenance_columns, plan_columns, protocol_columns, run_manifest_columns,
+    scan_columns, stats_columns, write_columns, write_failure_columns,
+};
+
+mod columns;
 
 /// A table of artifacts. It lies in the lake's folder `_ossature`; rows are added and never changed.
 ///
@@ -38,6 +45,12 @@ pub enum ArtifactTable {
     WriteArtifacts,
     /// One row per version that a run read.
     ScanArtifacts,
+    /// One row per version that a run wrote and column that was a candidate for statistics.
+    StatsDecisions,
+    /// One row per version that a run wrote: what its protocol demands, and whether the runtime provides it.
+    ProtocolReports,
+    /// One row per column that a run computed and column of an input that it comes from.
+    ColumnLineage,
     /// One row per write of a run that failed.
     WriteFailures,
     /// One row per table and kind of upkeep, for every time that something was done to the table.
@@ -45,15 +58,18 @@ pub enum ArtifactTable {
 }
 
 /// A column of an artifact table: name, type, description. Names that end in `?` may be null.
-type Column = (&'static str, ColumnType, &'static str);
+pub(crate) type Column = (&'static str, ColumnType, &'static str);
 
 impl ArtifactTable {
     /// Every table, in a fixed order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::RunManifest,
         Self::PlanArtifacts,
         Self::WriteArtifacts,
         Self::ScanArtifacts,
+        Self::StatsDecisions,
+        Self::ProtocolReports,
+        Self::ColumnLineage,
         Self::WriteFailures,
         Self::MaintenanceFacts,
     ];
@@ -65,6 +81,9 @@ impl ArtifactTable {
             Self::PlanArtifacts => "runs.plan_artifacts",
             Self::WriteArtifacts => "runs.write_artifacts",
             Self::ScanArtifacts => "runs.scan_artifacts",
+            Self::StatsDecisions => "runs.stats_decisions",
+            Self::ProtocolReports => "runs.protocol_reports",
+            Self::ColumnLineage => "runs.column_lineage",
             Self::WriteFailures => "runs.write_failures",
             Self::MaintenanceFacts => "runs.maintenance_facts",
         }
@@ -82,7 +101,7 @@ impl ArtifactTable {
             ),
             Self::PlanArtifacts => (
                 "One row per plan that a run computed rows with.",
-                plan_columns(),
+                plan_columns()?,
                 &["run_id", "dataset", "fingerprint"],
             ),
             Self::WriteArtifacts => (
@@ -92,8 +111,30 @@ impl ArtifactTable {
             ),
             Self::ScanArtifacts => (
                 "One row per version of a table that a run read.",
-                scan_columns(),
+                scan_columns()?,
                 &["run_id", "dataset", "version"],
+            ),
+            Self::StatsDecisions => (
+                "One row per version of a table that a run wrote and column that was a candidate for statistics.",
+                stats_columns(),
+                &["run_id", "dataset", "version", "column"],
+            ),
+            Self::ProtocolReports => (
+                "One row per version of a table that a run wrote: what its protocol demands, and whether the runtime provides it.",
+                protocol_columns()?,
+                &["run_id", "dataset", "version"],
+            ),
+            Self::ColumnLineage => (
+                "One row per column that a run computed and column of an input that it comes from.",
+                lineage_columns(),
+                &[
+                    "run_id",
+                    "dataset",
+                    "column",
+                    "input",
+                    "input_column",
+                    "derivation",
+                ],
             ),
             Self::WriteFailures => (
                 "One row per write of a run that failed.",
@@ -106,23 +147,11 @@ impl ArtifactTable {
                 &["at_unix_ms", "dataset", "upkeep"],
             ),
         };
-        let payload = [
-            (
-                "artifact_id",
-                ColumnType::Utf8,
-                "The digest of the payload's envelope.",
-            ),
-            (
-                "payload_version",
-                ColumnType::Int32,
-                "The version of the payload's contract.",
-            ),
-            (
-                "payload_json",
-                ColumnType::Utf8,
-                "The payload, as canonical JSON.",
-            ),
-        ];
+        let payload = match self {
+            // What they tell is in the payloads of other tables.
+            Self::StatsDecisions | Self::ProtocolReports | Self::ColumnLineage => Vec::new(),
+            _ => columns::payload_columns(),
+        };
         let columns = own
             .into_iter()
             .chain(payload)
@@ -137,6 +166,18 @@ impl ArtifactTable {
             .key(key.iter().copied())
             .order_by(key.iter().copied())
             .build()?)
+    }
+
+    /// Rows as a batch of the table.
+    pub(crate) fn batch<R: Serialize>(self, rows: &[R]) -> Result<RecordBatch, Error> {
+        let schema = self.spec()?.arrow_schema();
+        let read = || {
+            let mut decoder = ReaderBuilder::new(Arc::clone(&schema)).build_decoder()?;
+            decoder.serialize(rows)?;
+            decoder.flush()
+        };
+        let batch = read().map_err(|error| Error::Write(error.into()))?;
+        Ok(batch.unwrap_or_else(|| RecordBatch::new_empty(schema)))
     }
 
     /// How the table is kept: rows are only ever added.
@@ -255,167 +296,9 @@ impl ArtifactTable {
     }
 }
 
-fn run_manifest_columns() -> Vec<Column> {
-    use ColumnType::{Int32, Int64, Utf8};
-    vec![
-        ("run_id", Utf8, "The run."),
-        ("sequence", Int32, "0 when the run began, 1 when it ended."),
-        ("status", Utf8, "`running`, `completed` or `failed`."),
-        (
-            "at_unix_ms",
-            Int64,
-            "When it happened, in milliseconds since 1970-01-01 00:00:00 UTC.",
-        ),
-        (
-            "run_number",
-            Int64,
-            "The run's place in the lake's history, from 1 on.",
-        ),
-        (
-            "parent_run_id?",
-            Utf8,
-            "The run whose outputs it was computed from.",
-        ),
-        ("source?", Utf8, "What was read, without secrets."),
-        ("code_version", Utf8, "The version of the program."),
-        ("environment_hash?", Utf8, "The planning environment."),
-    ]
-}
-
-fn plan_columns() -> Vec<Column> {
-    use ColumnType::{Binary, Utf8};
-    vec![
-        ("run_id", Utf8, "The run."),
-        ("dataset", Utf8, "The dataset whose rows the plan computes."),
-        ("fingerprint", Utf8, "What is computed, over which rows."),
-        (
-            "encoding",
-            Utf8,
-            "How the plan is written down: `substrait` or `text`.",
-        ),
-        ("environment_hash", Utf8, "The planning environment."),
-        (
-            "inputs_json",
-            Utf8,
-            "The inputs with their pins and columns, as canonical JSON.",
-        ),
-        (
-            "functions_json",
-            Utf8,
-            "The functions of ours with their versions, as canonical JSON.",
-        ),
-        ("plan_text", Utf8, "The optimized plan, for people."),
-        ("plan_bytes", Binary, "The optimized plan in its encoding."),
-    ]
-}
-
-fn write_columns() -> Vec<Column> {
-    use ColumnType::{Int64, Utf8};
-    vec![
-        ("run_id", Utf8, "The run."),
-        ("dataset", Utf8, "The dataset."),
-        ("version", Int64, "The version that holds the rows."),
-        ("rows", Int64, "Rows written."),
-        (
-            "bytes",
-            Int64,
-            "Bytes of the version's files, for an append of the added files.",
-        ),
-        (
-            "files",
-            Int64,
-            "Files of the version, for an append the added files.",
-        ),
-        ("files_added", Int64, "Files that the commit added."),
-        ("files_removed", Int64, "Files that the commit removed."),
-        (
-            "content_hash",
-            Utf8,
-            "A digest of the files that hold the written rows.",
-        ),
-        ("contract_hash", Utf8, "A digest of the dataset's contract."),
-        ("policy_hash", Utf8, "A digest of the resolved policy."),
-    ]
-}
-
-fn scan_columns() -> Vec<Column> {
-    use ColumnType::{Boolean, Int64, Utf8};
-    vec![
-        ("run_id", Utf8, "The run."),
-        ("dataset", Utf8, "The dataset."),
-        ("version", Int64, "The version that is read."),
-        (
-            "mode",
-            Utf8,
-            "Who reads the files: `direct` or `delegated`.",
-        ),
-        (
-            "is_identity",
-            Boolean,
-            "Whether the stored columns are the declared ones.",
-        ),
-        (
-            "alignment_json",
-            Utf8,
-            "How the other columns come to be, as canonical JSON.",
-        ),
-        (
-            "files?",
-            Int64,
-            "Files of the version, where the scan lists them itself.",
-        ),
-        ("bytes?", Int64, "Bytes of those files."),
-        ("rows?", Int64, "Rows in those files."),
-    ]
-}
-
-fn write_failure_columns() -> Vec<Column> {
-    use ColumnType::{Int64, Utf8};
-    vec![
-        ("run_id", Utf8, "The run."),
-        ("dataset", Utf8, "The dataset."),
-        (
-            "version",
-            Int64,
-            "The version that stands; 0 when the table could not be opened.",
-        ),
-        ("code", Utf8, "The error's stable identifier."),
-        ("message", Utf8, "The error in words, without secrets."),
-        ("orphans", Int64, "Files that the write left behind."),
-    ]
-}
-
-fn maintenance_columns() -> Vec<Column> {
-    use ColumnType::{Boolean, Int64, Utf8};
-    vec![
-        (
-            "at_unix_ms",
-            Int64,
-            "When the maintenance began, in milliseconds since 1970-01-01 00:00:00 UTC.",
-        ),
-        ("dataset", Utf8, "The dataset."),
-        (
-            "upkeep",
-            Utf8,
-            "The kind of upkeep: `compaction`, `checkpoint` or `vacuum`.",
-        ),
-        ("is_done", Boolean, "Whether it did anything."),
-        ("reason", Utf8, "Why it did, or did not."),
-        ("version_before", Int64, "The version before."),
-        ("version", Int64, "The version after."),
-        ("files_added", Int64, "Files that were added to the table."),
-        (
-            "files_removed",
-            Int64,
-            "Files that were removed from the table. Earlier versions still have them.",
-        ),
-        ("files_deleted", Int64, "Files that were deleted."),
-    ]
-}
-
-/// Long text that never repeats: no dictionary, no bounds.
+/// Long values that never repeat: no dictionary, no bounds.
 fn long_text_layout(columns: &[ColumnSpec]) -> Result<ParquetSpec, Error> {
-    let long = ["payload_json", "plan_text"].map(ColumnName::try_new);
+    let long = ["payload", "plan", "plan_text", "policy"].map(ColumnName::try_new);
     let long: Vec<ColumnName> = long.into_iter().collect::<Result<_, _>>()?;
     let layout = ColumnLayout {
         encoding: Some(Encoding::Plain),
@@ -428,82 +311,4 @@ fn long_text_layout(columns: &[ColumnSpec]) -> Result<ParquetSpec, Error> {
         columns: columns.map(|name| (name.clone(), layout)).collect(),
         ..ParquetSpec::default()
     })
-}
-
-/// The columns of rows that are about to be appended.
-pub(crate) struct Columns<'a, R> {
-    rows: &'a [R],
-    columns: Vec<(&'static str, ArrayRef)>,
-}
-
-impl<'a, R> Columns<'a, R> {
-    pub(crate) fn of(rows: &'a [R]) -> Self {
-        Self {
-            rows,
-            columns: Vec::new(),
-        }
-    }
-
-    fn with(mut self, name: &'static str, array: ArrayRef) -> Self {
-        self.columns.push((name, array));
-        self
-    }
-
-    pub(crate) fn text<T: AsRef<str>>(
-        self,
-        name: &'static str,
-        value: impl Fn(&'a R) -> T,
-    ) -> Self {
-        let array = StringArray::from_iter_values(self.rows.iter().map(value));
-        self.with(name, Arc::new(array))
-    }
-
-    pub(crate) fn text_or_null(
-        self,
-        name: &'static str,
-        value: impl Fn(&'a R) -> Option<String>,
-    ) -> Self {
-        let array: StringArray = self.rows.iter().map(value).collect();
-        self.with(name, Arc::new(array))
-    }
-
-    pub(crate) fn bytes(self, name: &'static str, value: impl Fn(&'a R) -> &'a [u8]) -> Self {
-        let array = BinaryArray::from_iter_values(self.rows.iter().map(value));
-        self.with(name, Arc::new(array))
-    }
-
-    pub(crate) fn flag(self, name: &'static str, value: impl Fn(&'a R) -> bool) -> Self {
-        let array: BooleanArray = self.rows.iter().map(|row| Some(value(row))).collect();
-        self.with(name, Arc::new(array))
-    }
-
-    pub(crate) fn small(self, name: &'static str, value: impl Fn(&'a R) -> i32) -> Self {
-        let array = Int32Array::from_iter_values(self.rows.iter().map(value));
-        self.with(name, Arc::new(array))
-    }
-
-    pub(crate) fn signed(self, name: &'static str, value: impl Fn(&'a R) -> i64) -> Self {
-        let array = Int64Array::from_iter_values(self.rows.iter().map(value));
-        self.with(name, Arc::new(array))
-    }
-
-    /// Counts that do not fit are the largest that does: Delta has no unsigned integers.
-    pub(crate) fn count(self, name: &'static str, value: impl Fn(&'a R) -> u64) -> Self {
-        self.signed(name, |row| i64::try_from(value(row)).unwrap_or(i64::MAX))
-    }
-
-    pub(crate) fn count_or_null(
-        self,
-        name: &'static str,
-        value: impl Fn(&'a R) -> Option<u64>,
-    ) -> Self {
-        let clamp = |count| i64::try_from(count).unwrap_or(i64::MAX);
-        let array: Int64Array = self.rows.iter().map(|row| value(row).map(clamp)).collect();
-        self.with(name, Arc::new(array))
-    }
-
-    pub(crate) fn batch(self) -> Result<RecordBatch, Error> {
-        let batch = RecordBatch::try_from_iter(self.columns);
-        batch.map_err(|error| Error::Write(error.into()))
-    }
 }

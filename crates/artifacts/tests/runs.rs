@@ -10,18 +10,20 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+use arrow_array::cast::AsArray;
+use arrow_array::{ArrayRef, BinaryArray, Int64Array, RecordBatch};
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use expect_test::{Expect, expect};
 use ossature_artifacts::{
-    ArtifactTable, CallCoverageV1, Error, ExecutionProfileV1, ExtractSummaryV1, OutputV1, PinV1,
-    PlanArtifactV1, RunArtifacts, RunCompletion, RunLedger, RunManifestV1, RunOptionsV1, RunRecord,
-    RunStart, ScanArtifactV1, StoredArtifacts, WriteArtifactV1,
+    ArtifactTable, CallCoverageV1, Envelope, Error, ExecutionProfileV1, ExtractSummaryV1,
+    OutputRecords, OutputV1, PinV1, PlanArtifactV1, RunArtifacts, RunCompletion, RunLedger,
+    RunManifestV1, RunOptionsV1, RunRecord, RunStart, ScanArtifactV1, StoredArtifacts,
+    WriteArtifactV1,
 };
 use ossature_delta_policy::{PolicyOverrides, TablePolicy, resolve};
-use ossature_lineage::PlanBundle;
+use ossature_lineage::{PlanBundle, PlanContext};
 use ossature_registry::{Catalog, Dataset, Lake, SessionSpec, open_dataset};
-use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec, TablePin, Version};
+use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec, Fingerprint, TablePin, Version};
 use ossature_write_pipeline::{
     EncodePool, Provenance, TableWriter, WriteMode, WriteOutcome, WriteRequest,
 };
@@ -39,7 +41,6 @@ fn start(run_id: &str, started_at_unix_ms: i64) -> RunStart {
         parent_run_id: None,
         source: Some("src".to_owned()),
         code_version: "0.1.0".to_owned(),
-        engine_versions: BTreeMap::from([("datafusion".to_owned(), "55.2.0".to_owned())]),
         environment: None,
         options: RunOptionsV1 {
             python_version: "3.13".to_owned(),
@@ -138,6 +139,14 @@ fn render(runs: &[RunRecord]) -> String {
     runs.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// The records of an output that no plan computed.
+fn unplanned() -> OutputRecords {
+    OutputRecords {
+        plan: None,
+        write_artifact_id: Fingerprint::from_bytes([7; 32]),
+    }
+}
+
 #[tokio::test]
 async fn a_lake_without_a_ledger_has_no_runs() {
     let (_folder, lake) = lake();
@@ -156,7 +165,11 @@ async fn readers_see_a_run_when_it_has_completed_and_not_before() {
     let outcome = write_things(&lake, "a", &[1, 2, 3]).await;
     let done = RunCompletion {
         inputs: vec![PinV1::from(&open(&things(), &lake, None).await.facts().pin)],
-        outputs: vec![OutputV1::of(&outcome, &pin_of(&outcome, &lake).await, None)],
+        outputs: vec![OutputV1::of(
+            &outcome,
+            &pin_of(&outcome, &lake).await,
+            unplanned(),
+        )],
         extract: Some(ExtractSummaryV1 {
             listed: 2,
             parsed: 1,
@@ -312,7 +325,8 @@ async fn plans_writes_and_scans_are_queried_beside_the_manifest() {
         .unwrap();
     let state = catalog.session().state();
     let functions = BTreeMap::from([("max".to_owned(), "1".to_owned())]);
-    let bundle = PlanBundle::try_new(&plan, &state, catalog.pins(), &functions).unwrap();
+    let context = PlanContext::of(&state, &BTreeMap::new(), functions);
+    let bundle = PlanBundle::try_new(&plan, &state, catalog.pins(), &context).unwrap();
 
     let mut artifacts = RunArtifacts::of("a");
     let id = artifacts.record_plan(things().name(), &bundle).unwrap();
@@ -329,15 +343,15 @@ async fn plans_writes_and_scans_are_queried_beside_the_manifest() {
     check(
         &lake,
         ArtifactTable::PlanArtifacts,
-        "SELECT run_id, dataset, encoding, functions_json,
-           length(encode(plan_bytes, 'hex')) > 0 AS has_plan
+        "SELECT run_id, dataset, encoding, functions,
+           length(encode(plan, 'hex')) > 0 AS has_plan
          FROM runs.plan_artifacts",
         &expect![[r#"
-            +--------+----------------+-----------+----------------+----------+
-            | run_id | dataset        | encoding  | functions_json | has_plan |
-            +--------+----------------+-----------+----------------+----------+
-            | a      | extract.things | substrait | {"max":"1"}    | true     |
-            +--------+----------------+-----------+----------------+----------+"#]],
+            +--------+----------------+-----------+---------------------------+----------+
+            | run_id | dataset        | encoding  | functions                 | has_plan |
+            +--------+----------------+-----------+---------------------------+----------+
+            | a      | extract.things | substrait | [{name: max, version: 1}] | true     |
+            +--------+----------------+-----------+---------------------------+----------+"#]],
     )
     .await;
     check(
@@ -356,15 +370,15 @@ async fn plans_writes_and_scans_are_queried_beside_the_manifest() {
     check(
         &lake,
         ArtifactTable::ScanArtifacts,
-        "SELECT run_id, dataset, version, mode, is_identity, alignment_json, files, rows
+        "SELECT run_id, dataset, version, mode, is_identity, alignments, files, rows
          FROM runs.scan_artifacts ORDER BY run_id",
         &expect![[r#"
-            +--------+----------------+---------+--------+-------------+-----------------------------+-------+------+
-            | run_id | dataset        | version | mode   | is_identity | alignment_json              | files | rows |
-            +--------+----------------+---------+--------+-------------+-----------------------------+-------+------+
-            | a      | extract.things | 1       | direct | true        | {"columns":[],"dropped":[]} | 1     | 3    |
-            | b      | extract.things | 1       | direct | true        | {"columns":[],"dropped":[]} | 1     | 3    |
-            +--------+----------------+---------+--------+-------------+-----------------------------+-------+------+"#]],
+            +--------+----------------+---------+--------+-------------+------------+-------+------+
+            | run_id | dataset        | version | mode   | is_identity | alignments | files | rows |
+            +--------+----------------+---------+--------+-------------+------------+-------+------+
+            | a      | extract.things | 1       | direct | true        | []         | 1     | 3    |
+            | b      | extract.things | 1       | direct | true        | []         | 1     | 3    |
+            +--------+----------------+---------+--------+-------------+------------+-------+------+"#]],
     )
     .await;
 }
@@ -393,7 +407,7 @@ async fn the_artifacts_of_a_run_are_stored_once_and_read_back() {
     assert_eq!(stored.scans, [ScanArtifactV1::from(dataset.facts())]);
     let write = &stored.writes[0];
     assert_eq!(write.policy.layout.value.compression.value, "zstd(1)");
-    let output = OutputV1::of(&outcome, &pin_of(&outcome, &lake).await, None);
+    let output = OutputV1::of(&outcome, &pin_of(&outcome, &lake).await, unplanned());
     assert_eq!(output.policy_hash, write.policy.policy_hash);
 }
 
@@ -470,8 +484,17 @@ async fn a_payload_that_does_not_meet_its_contract_is_an_error_not_a_missing_run
         .await
         .unwrap();
     let mut columns = rows[0].columns().to_vec();
-    let at = rows[0].schema().index_of("payload_version").unwrap();
-    columns[at] = Arc::new(arrow_array::Int32Array::from(vec![2]));
+    let at = rows[0].schema().index_of("payload").unwrap();
+    let stored = Envelope::from_msgpack(columns[at].as_binary::<i32>().value(0)).unwrap();
+    let version_2 = stored
+        .to_json()
+        .unwrap()
+        .replace(r#","version":1}"#, r#","version":2}"#);
+    let version_2 = Envelope::from_json(&version_2)
+        .unwrap()
+        .to_msgpack()
+        .unwrap();
+    columns[at] = Arc::new(BinaryArray::from_iter_values([version_2]));
     let from_the_future = RecordBatch::try_new(rows[0].schema(), columns).unwrap();
     let pool = EncodePool::try_new(NonZeroUsize::MIN).unwrap();
     let mut writer = TableWriter::open(request, pool).await.unwrap();

@@ -7,7 +7,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use ossature_schema_spec::{CanonicalHasher, DatasetName, Fingerprint, PinIdentity, TablePin};
 
-use crate::{CanonicalPlan, Error, PlanFacts, environment_hash};
+use crate::{CanonicalPlan, Environment, Error, ExecutionProfile, PlanFacts};
 
 /// One input of a plan, as it enters the fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,52 @@ pub struct InputFacts {
     pub pin: TablePin,
     /// A digest of the names, types and meanings of the input's columns.
     pub schema: Fingerprint,
+}
+
+/// What the plans of one session have in common. It is made once, because reading all settings of an engine takes longer than to
+/// encode a plan.
+#[derive(Debug, Clone)]
+pub struct PlanContext {
+    environment: Environment,
+    environment_hash: Fingerprint,
+    execution: ExecutionProfile,
+    execution_hash: Fingerprint,
+    functions: BTreeMap<String, String>,
+}
+
+impl PlanContext {
+    /// The context of a session. `versions` go into its [`Environment`]; `functions` are those whose implementation is ours,
+    /// each with the version of it.
+    pub fn of(
+        state: &SessionState,
+        versions: &BTreeMap<String, String>,
+        functions: BTreeMap<String, String>,
+    ) -> Self {
+        let environment = Environment::of(state, versions);
+        let execution = ExecutionProfile::of(state);
+        Self {
+            environment_hash: environment.hash(),
+            environment,
+            execution_hash: execution.hash(),
+            execution,
+            functions,
+        }
+    }
+
+    /// What plans.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// How plans are carried out.
+    pub fn execution(&self) -> &ExecutionProfile {
+        &self.execution
+    }
+
+    /// The functions of ours, with their versions.
+    pub fn functions(&self) -> &BTreeMap<String, String> {
+        &self.functions
+    }
 }
 
 /// An optimized plan, its facts and its identity.
@@ -27,14 +73,14 @@ pub struct PlanBundle {
     functions: BTreeMap<String, String>,
     fingerprint: Fingerprint,
     environment: Fingerprint,
+    execution: Fingerprint,
     text: String,
 }
 
 impl PlanBundle {
     /// Bundles an optimized plan.
     ///
-    /// `pins` say at which versions the session reads its datasets; `function_versions` name the functions whose
-    /// implementation is ours, and its version. Only the inputs and functions that the plan names enter.
+    /// `pins` say at which versions the session reads its datasets. Only the inputs and functions that the plan names enter.
     ///
     /// **Determinism**: the fingerprint depends on the canonical plan, on name, schema and identity of each input, and
     /// on the versions of the functions. No clock, path, thread count or unrelated table enters.
@@ -44,7 +90,7 @@ impl PlanBundle {
         plan: &LogicalPlan,
         state: &SessionState,
         pins: &BTreeMap<DatasetName, TablePin>,
-        function_versions: &BTreeMap<String, String>,
+        context: &PlanContext,
     ) -> Result<Self, Error> {
         let facts = PlanFacts::of(plan)?;
         let inputs = facts
@@ -61,7 +107,8 @@ impl PlanBundle {
                 })
             })
             .collect::<Result<Vec<_>, Error>>()?;
-        let functions = function_versions
+        let functions = context
+            .functions
             .iter()
             .filter(|(name, _)| facts.functions().contains(*name))
             .map(|(name, version)| (name.clone(), version.clone()))
@@ -74,7 +121,8 @@ impl PlanBundle {
             inputs,
             functions,
             fingerprint,
-            environment: environment_hash(state),
+            environment: context.environment_hash,
+            execution: context.execution_hash,
             text: plan.display_indent().to_string(),
         })
     }
@@ -107,6 +155,11 @@ impl PlanBundle {
     /// What planned it; not part of the fingerprint.
     pub fn environment(&self) -> Fingerprint {
         self.environment
+    }
+
+    /// How it is carried out; part of neither.
+    pub fn execution(&self) -> Fingerprint {
+        self.execution
     }
 
     /// The optimized plan, for people.

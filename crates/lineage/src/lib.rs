@@ -5,8 +5,9 @@
 //! | which datasets does a plan read, and which columns in which role? | [`PlanFacts::of`], [`Role`] |
 //! | which columns of the inputs does each column of the result come from? | [`PlanFacts::outputs`], [`Derivation`] |
 //! | what bytes stand for a plan, whatever process made it? | [`CanonicalPlan::encode`] |
-//! | what identifies a computation: plan, inputs and functions? | [`PlanBundle::try_new`] |
-//! | what identifies the engine that plans it? | [`environment_hash`] |
+//! | what identifies a computation: plan, inputs and functions? | [`PlanBundle`] |
+//! | what identifies the engine that plans it? | [`Environment`] |
+//! | how is it carried out, which identifies nothing? | [`ExecutionProfile`] |
 //!
 //! Knows: logical plans, Substrait. Does not know: tables on disk, execution, writing. Pins come in as arguments.
 //!
@@ -37,9 +38,9 @@ mod predicate;
 mod role;
 mod trace;
 
-pub use bundle::{InputFacts, PlanBundle};
+pub use bundle::{InputFacts, PlanBundle, PlanContext};
 pub use canonical::{CanonicalPlan, PlanEncoding};
-pub use environment::environment_hash;
+pub use environment::{Environment, ExecutionProfile};
 pub use error::Error;
 pub use facts::{ColumnOrigin, OutputColumn, PlanFacts};
 pub use role::{Derivation, Role};

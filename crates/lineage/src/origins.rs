@@ -58,10 +58,7 @@ pub(crate) struct Origins(Rc<Vec<(OriginId, Derivations)>>);
 impl Origins {
     /// A stored column itself.
     pub(crate) fn of(id: OriginId) -> Self {
-        Self(Rc::new(vec![(
-            id,
-            Derivations(Derivation::Identity.bit()),
-        )]))
+        Self(Rc::new(vec![(id, Derivations(Derivation::Identity.bit()))]))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -74,7 +71,8 @@ impl Origins {
 
     /// The columns whose values enter the column's.
     pub(crate) fn with_value(&self) -> impl Iterator<Item = (OriginId, Derivations)> {
-        self.iter().filter(|(_, derivations)| derivations.has_value())
+        self.iter()
+            .filter(|(_, derivations)| derivations.has_value())
     }
 
     /// The same columns, used in one more step.
@@ -94,7 +92,8 @@ impl Origins {
         if self.is_empty() {
             return other.clone();
         }
-        let mut merged: Vec<(OriginId, Derivations)> = Vec::with_capacity(self.0.len() + other.0.len());
+        let mut merged: Vec<(OriginId, Derivations)> =
+            Vec::with_capacity(self.0.len() + other.0.len());
         let (mut left, mut right) = (self.iter().peekable(), other.iter().peekable());
         loop {
             let next = match (left.peek(), right.peek()) {
@@ -103,9 +102,10 @@ impl Origins {
                 (None, Some(_)) => right.next(),
                 (Some((a, _)), Some((b, _))) if a < b => left.next(),
                 (Some((a, _)), Some((b, _))) if a > b => right.next(),
-                _ => left.next().zip(right.next()).map(
-                    |((id, Derivations(a)), (_, Derivations(b)))| (id, Derivations(a | b)),
-                ),
+                _ => left
+                    .next()
+                    .zip(right.next())
+                    .map(|((id, Derivations(a)), (_, Derivations(b)))| (id, Derivations(a | b))),
             };
             merged.extend(next);
         }
@@ -124,6 +124,7 @@ impl FromIterator<Origins> for Origins {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Derivation::{Aggregation, Cast, Conditional, Identity, Transformation, Window};
 
     fn names(origins: &Origins) -> Vec<(OriginId, Vec<&'static str>)> {
         origins
@@ -134,7 +135,7 @@ mod tests {
 
     #[test]
     fn sets_are_merged_by_column() {
-        let cast = Origins::of(2).then(Derivation::Cast);
+        let cast = Origins::of(2).then(Cast);
         let all: Origins = [Origins::of(3), Origins::of(2), cast, Origins::of(1)]
             .into_iter()
             .collect();
@@ -156,7 +157,6 @@ mod tests {
                 .fold(Origins::of(1), |origins, step| origins.then(*step));
             names(&origins)[0].1.clone()
         };
-        use Derivation::{Aggregation, Cast, Conditional, Identity, Transformation, Window};
         assert_eq!(after(&[Identity, Identity]), ["identity"]);
         assert_eq!(after(&[Cast, Identity, Cast]), ["cast"]);
         assert_eq!(after(&[Cast, Transformation]), ["transformation"]);

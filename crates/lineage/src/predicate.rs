@@ -40,7 +40,12 @@ enum Relation {
 
 impl Tracer {
     /// Gives roles to the columns by which a condition keeps rows (`Role::Filter`) or matches them (`Role::Join`).
-    pub(crate) fn keep_by(&mut self, condition: &Expr, scope: &Scope, by: Role) -> Result<(), Error> {
+    pub(crate) fn keep_by(
+        &mut self,
+        condition: &Expr,
+        scope: &Scope,
+        by: Role,
+    ) -> Result<(), Error> {
         for mark in self.marks(condition, scope, by)? {
             self.mark_compared(&mark.origins, mark.exactly, Some(mark.roughly));
         }
@@ -86,10 +91,7 @@ impl Tracer {
                 Ok(marks)
             }
             Expr::Like(like) => {
-                let role = match prefix(like) {
-                    true => Role::FilterRange,
-                    false => by,
-                };
+                let role = if prefix(like) { Role::FilterRange } else { by };
                 let column = self.operand(&like.expr, scope)?;
                 let pattern = self.operand(&like.pattern, scope)?;
                 Ok(vec![column.marked(role, by), pattern.marked(by, by)])
@@ -232,14 +234,14 @@ fn relation(expr: &Expr) -> Relation {
 
 /// Whether a pattern asks for texts that begin with something.
 fn prefix(like: &Like) -> bool {
-    let Expr::Literal(pattern, _) = like.pattern.as_ref() else {
-        return false;
-    };
-    let text = match pattern {
+    let Expr::Literal(
         ScalarValue::Utf8(Some(text))
         | ScalarValue::LargeUtf8(Some(text))
-        | ScalarValue::Utf8View(Some(text)) => text,
-        _ => return false,
+        | ScalarValue::Utf8View(Some(text)),
+        _,
+    ) = like.pattern.as_ref()
+    else {
+        return false;
     };
     !like.negated && !like.case_insensitive && !text.starts_with(['%', '_'])
 }

@@ -1,6 +1,7 @@
 //! The walk that traces columns to the inputs: one set of origins for each column of each node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -26,7 +27,9 @@ impl Roles {
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = Role> {
-        Role::ALL.into_iter().filter(move |it| self.0 & it.bit() != 0)
+        Role::ALL
+            .into_iter()
+            .filter(move |it| self.0 & it.bit() != 0)
     }
 }
 
@@ -47,7 +50,7 @@ pub(crate) struct Scope {
 impl Scope {
     fn of(plan: &LogicalPlan, columns: Vec<Origins>) -> Self {
         Self {
-            parts: vec![(plan.schema().clone(), columns)],
+            parts: vec![(Arc::clone(plan.schema()), columns)],
         }
     }
 
@@ -204,7 +207,8 @@ impl Tracer {
                 parts: vec![(schema.into(), all)],
             };
             for filter in &scan.filters {
-                for column in filter.column_refs() {
+                let named: BTreeSet<&Column> = filter.column_refs().into_iter().collect();
+                for column in named {
                     if let Some(origins) = scope.find(column) {
                         self.mark_all(origins, Role::Read);
                     }
@@ -393,8 +397,15 @@ impl Tracer {
             Expr::Cast(cast) => Ok(self.expr(&cast.expr, scope)?.then(Derivation::Cast)),
             Expr::TryCast(cast) => Ok(self.expr(&cast.expr, scope)?.then(Derivation::Cast)),
             Expr::Case(case) => {
-                let conditions = case.expr.iter().chain(case.when_then_expr.iter().map(|it| &it.0));
-                let values = case.when_then_expr.iter().map(|it| &it.1).chain(&case.else_expr);
+                let conditions = case
+                    .expr
+                    .iter()
+                    .chain(case.when_then_expr.iter().map(|it| &it.0));
+                let values = case
+                    .when_then_expr
+                    .iter()
+                    .map(|it| &it.1)
+                    .chain(&case.else_expr);
                 let mut origins = Origins::default();
                 for condition in conditions {
                     let decides = self.expr(condition, scope)?;
@@ -440,12 +451,7 @@ impl Tracer {
         self.mark_compared(other, Role::JoinKey, Some(Role::Join));
     }
 
-    fn children(
-        &mut self,
-        expr: &Expr,
-        scope: &Scope,
-        step: Derivation,
-    ) -> Result<Origins, Error> {
+    fn children(&mut self, expr: &Expr, scope: &Scope, step: Derivation) -> Result<Origins, Error> {
         let mut origins = Origins::default();
         let mut failed = None;
         expr.apply_children(|child| {
@@ -484,11 +490,7 @@ impl Tracer {
         Ok(origins)
     }
 
-    fn window_function(
-        &mut self,
-        call: &WindowFunction,
-        scope: &Scope,
-    ) -> Result<Origins, Error> {
+    fn window_function(&mut self, call: &WindowFunction, scope: &Scope) -> Result<Origins, Error> {
         let params = &call.params;
         let mut origins = Origins::default();
         for argument in &params.args {
@@ -506,7 +508,11 @@ impl Tracer {
     }
 
     /// The only column of a subquery.
-    pub(crate) fn subquery(&mut self, subquery: &Subquery, scope: &Scope) -> Result<Origins, Error> {
+    pub(crate) fn subquery(
+        &mut self,
+        subquery: &Subquery,
+        scope: &Scope,
+    ) -> Result<Origins, Error> {
         Ok(self
             .rows_of(subquery, scope)?
             .into_iter()
@@ -576,7 +582,10 @@ impl Tracer {
 
 impl Scope {
     fn into_columns(self) -> Vec<Origins> {
-        self.parts.into_iter().flat_map(|(_, columns)| columns).collect()
+        self.parts
+            .into_iter()
+            .flat_map(|(_, columns)| columns)
+            .collect()
     }
 }
 

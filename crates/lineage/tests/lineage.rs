@@ -52,7 +52,13 @@ impl Cases {
         let config = SessionConfig::new().with_default_catalog_and_schema("lake", "t");
         let session = SessionContext::new_with_config(config);
         for statement in self.tables.split(";\n") {
-            session.sql(statement).await.unwrap().collect().await.unwrap();
+            session
+                .sql(statement)
+                .await
+                .unwrap()
+                .collect()
+                .await
+                .unwrap();
         }
         session
     }
@@ -104,7 +110,12 @@ fn origins(facts: &PlanFacts) -> Vec<(String, BTreeSet<ColumnOrigin>)> {
     facts
         .outputs()
         .iter()
-        .map(|output| (output.name.clone(), output.origins.keys().cloned().collect()))
+        .map(|output| {
+            (
+                output.name.clone(),
+                output.origins.keys().cloned().collect(),
+            )
+        })
         .collect()
 }
 

@@ -63,6 +63,7 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
     let observer = Arc::clone(&progress);
     let request = RunRequest {
         start: run_start(&arguments),
+        versions: versions(),
         graph,
         policy: ossature_cpg_views::policy,
         overrides,
@@ -166,6 +167,13 @@ fn as_typed(typed: &str, lake: &Lake) -> String {
     }
 }
 
+/// The versions that decide about plans, but for that of the query engine.
+pub(crate) fn versions() -> BTreeMap<String, String> {
+    let mut versions = ossature_registry::engine_versions();
+    versions.insert("ossature".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    versions
+}
+
 fn run_start(arguments: &BuildArguments) -> RunStart {
     let source =
         std::path::absolute(&arguments.source).unwrap_or_else(|_| arguments.source.clone());
@@ -174,10 +182,6 @@ fn run_start(arguments: &BuildArguments) -> RunStart {
         parent_run_id: None,
         source: Some(source.display().to_string()),
         code_version: env!("CARGO_PKG_VERSION").to_owned(),
-        engine_versions: BTreeMap::from([(
-            "datafusion".to_owned(),
-            datafusion::DATAFUSION_VERSION.to_owned(),
-        )]),
         environment: None,
         options: RunOptionsV1 {
             python_version: format!("3.{}", arguments.python_version),

@@ -61,7 +61,7 @@ fn run(command: Command) -> Result<(), Error> {
         .map_err(|source| Error::Runtime { source })?;
     let done = runtime.block_on(async {
         match command {
-            Command::Build(arguments) => build::build(arguments).await,
+            Command::Build(arguments) => Box::pin(build::build(arguments)).await,
             Command::Query(arguments) => query::query(arguments).await,
             Command::Runs(arguments) => runs::runs(arguments).await,
             Command::Show(arguments) => runs::show(arguments).await,

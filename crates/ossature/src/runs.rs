@@ -148,7 +148,8 @@ fn facts_table(manifest: &RunManifestV1) -> String {
         ("python", manifest.options.python_version.clone()),
         ("threads", manifest.execution.threads.to_string()),
     ];
-    for (engine, version) in &manifest.engine_versions {
+    let versions = manifest.environment.iter().flat_map(|it| &it.versions);
+    for (engine, version) in versions.filter(|(name, _)| *name != "ossature") {
         facts.push((engine, version.clone()));
     }
     if let Some(failure) = &manifest.failure {

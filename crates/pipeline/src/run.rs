@@ -7,10 +7,11 @@ use datafusion::datasource::ViewTable;
 use datafusion::error::DataFusionError;
 use datafusion::physical_plan::execute_stream;
 use ossature_artifacts::{
-    OutputV1, PinV1, RunArtifacts, RunCompletion, RunLedger, RunManifestV1, RunStart, RunStatusV1,
+    OutputRecords, OutputV1, PinV1, RunArtifacts, RunCompletion, RunLedger, RunManifestV1,
+    RunStart, RunStatusV1,
 };
 use ossature_delta_policy::{LakeOverrides, TablePolicy, resolve};
-use ossature_lineage::{PlanBundle, environment_hash};
+use ossature_lineage::{PlanBundle, PlanContext};
 use ossature_registry::{Catalog, Lake, SessionSpec, open_dataset, open_table};
 use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, TablePin};
 use ossature_udfs::snapshot;
@@ -28,8 +29,10 @@ use crate::{Error, Event, Observer, SourceWriters};
 pub struct RunRequest {
     /// Where the tables lie.
     pub lake: Lake,
-    /// What is known of the run when it begins.
+    /// What is known of the run when it begins; what plans its queries is filled in.
     pub start: RunStart,
+    /// The versions of whatever decides about plans besides the query engine, by name.
+    pub versions: BTreeMap<String, String>,
     /// Sources and views.
     pub graph: ViewGraph,
     /// How each table is kept.
@@ -106,7 +109,7 @@ pub struct Run {
     ledger: RunLedger,
     manifest: RunManifestV1,
     catalog: Catalog,
-    functions: BTreeMap<String, String>,
+    context: PlanContext,
     pool: EncodePool,
     artifacts: RunArtifacts,
     outputs: Vec<OutputV1>,
@@ -127,24 +130,20 @@ impl Run {
             }
         })?;
         let pool = EncodePool::try_new(request.session.threads).map_err(Error::Encoders)?;
-        request.start.environment = Some(environment_hash(&session.state()));
+        let context = PlanContext::of(&session.state(), &request.versions, function_versions());
+        request.start.environment = Some(context.environment().clone());
         let ledger = RunLedger::of(&request.lake);
         if let Some(published) = ledger.latest_completed().await? {
             check_logs(&request, &published).await?;
         }
         let manifest = ledger.begin(&request.start).await?;
-        let functions = snapshot()
-            .entries
-            .into_iter()
-            .map(|entry| (entry.name.to_owned(), entry.version.to_string()))
-            .collect();
         Ok(Self {
             pool,
             artifacts: RunArtifacts::of(&manifest.run_id),
             catalog: Catalog::new(session),
             outputs: Vec::new(),
             failures: Failures::default(),
-            functions,
+            context,
             ledger,
             manifest,
             request,
@@ -221,7 +220,7 @@ impl Run {
         let frame = plan_view(self.catalog.session(), view).await?;
         let (state, plan) = frame.into_parts();
         let plan = state.optimize(&plan).map_err(compute)?;
-        let bundle = PlanBundle::try_new(&plan, &state, self.catalog.pins(), &self.functions)
+        let bundle = PlanBundle::try_new(&plan, &state, self.catalog.pins(), &self.context)
             .map_err(|source| Error::Lineage {
                 view: name.clone(),
                 source,
@@ -237,23 +236,27 @@ impl Run {
             .await
             .map_err(|failure| self.failures.note(failure))?;
         (self.request.observer)(Event::wrote(&outcome));
-        self.artifacts.record_plan(name, &bundle)?;
-        self.take(&outcome, Some(bundle.fingerprint())).await
+        let artifact_id = self.artifacts.record_plan(name, &bundle)?;
+        self.take(&outcome, Some((bundle.fingerprint(), artifact_id)))
+            .await
     }
 
     /// Records a written version and makes it nameable.
     async fn take(
         &mut self,
         outcome: &WriteOutcome,
-        plan: Option<Fingerprint>,
+        plan: Option<(Fingerprint, Fingerprint)>,
     ) -> Result<(), Error> {
         let location = self.request.lake.location(outcome.contract.name())?;
         let dataset = open_dataset(&outcome.contract, &location, Some(outcome.version)).await?;
-        self.artifacts.record_write(outcome)?;
+        let records = OutputRecords {
+            plan,
+            write_artifact_id: self.artifacts.record_write(outcome)?,
+        };
         self.artifacts.record_scan(dataset.facts())?;
         self.catalog.register(&dataset)?;
         self.outputs
-            .push(OutputV1::of(outcome, &dataset.facts().pin, plan));
+            .push(OutputV1::of(outcome, &dataset.facts().pin, records));
         Ok(())
     }
 
@@ -344,8 +347,16 @@ impl Run {
         for failure in self.failures.take() {
             self.artifacts.record_failure(failure)?;
         }
-        self.artifacts.store(&self.request.lake, at_unix_ms).await
+        Box::pin(self.artifacts.store(&self.request.lake, at_unix_ms)).await
     }
+}
+
+/// The functions of ours, each with the version of its implementation.
+pub(crate) fn function_versions() -> BTreeMap<String, String> {
+    let entries = snapshot().entries.into_iter();
+    entries
+        .map(|entry| (entry.name.to_owned(), entry.version.to_string()))
+        .collect()
 }
 
 /// Whether the logs of the tables that a run writes say what they said when the newest run was published.

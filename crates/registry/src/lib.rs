@@ -77,7 +77,7 @@ pub use open::{At, OpenTable, open_table, protocol_of};
 pub use projection::{ProjectionError, ScanProjection};
 pub use published::Published;
 pub use scan::GuardedScan;
-pub use session::{CATALOG, SessionSpec};
+pub use session::{CATALOG, SessionSpec, engine_versions};
 pub use storage::StorageOptions;
 pub use stored::{StoredTable, open_stored};
 pub use task::ScanTask;

@@ -1,8 +1,10 @@
 //! The session in which queries run: one catalog, a schema per stage, a bounded memory pool.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use datafusion::arrow::ARROW_VERSION;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
@@ -20,6 +22,16 @@ const SCHEMAS: [&str; 4] = ["cpg", "extract", "normalize", "runs"];
 
 /// Consumers that an error about exhausted memory names.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(5).unwrap();
+
+/// The versions of the engines that tables are read and written with, by name; the query engine tells its own.
+pub fn engine_versions() -> BTreeMap<String, String> {
+    [
+        ("arrow", ARROW_VERSION),
+        ("deltalake", deltalake_core::crate_version()),
+    ]
+    .map(|(name, version)| (name.to_owned(), version.to_owned()))
+    .into()
+}
 
 /// What a session is made of. Nothing else enters: no environment, no configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use ossature_schema_spec::Fingerprint;
 
 use crate::{
-    BloomFilterV1, CallCoverageV1, CompactionV1, DecidedV1, DigestV1, DroppedV1, EnablementV1,
-    Envelope, Error, ExecutionProfileV1, ExtractSummaryV1, FailureV1, LayoutV1, LeafLayoutV1,
-    MaintenanceFactV1, OrderProofV1, OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1,
-    PolicyArtifactV1, ProtocolReportV1, ProtocolV1, RequiredProtocolV1, RunManifestV1,
-    RunOptionsV1, RunStatusV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1, StatsDecisionV1,
-    VacuumV1, WarningV1, WriteArtifactV1, WriteFailureV1,
+    BloomFilterV1, CallCoverageV1, ColumnOriginV1, CompactionV1, DecidedV1, DigestV1, DroppedV1,
+    EnablementV1, Envelope, EnvironmentV1, Error, ExecutionProfileV1, ExtractSummaryV1, FailureV1,
+    LayoutV1, LeafLayoutV1, MaintenanceFactV1, OrderProofV1, OutputV1, PinV1, PlanArtifactV1,
+    PlanColumnV1, PlanInputV1, PlanOutputV1, PolicyArtifactV1, ProtocolReportV1, ProtocolV1,
+    RequiredProtocolV1, RunManifestV1, RunOptionsV1, RunStatusV1, ScanAlignmentV1, ScanArtifactV1,
+    ScanModeV1, StatsDecisionV1, VacuumV1, WarningV1, WriteArtifactV1, WriteFailureV1,
 };
 
 fn digest(byte: u8) -> DigestV1 {
@@ -54,6 +54,7 @@ pub(super) fn plan_artifact() -> Result<Envelope, Error> {
         dataset: "cpg.cpg_nodes".to_owned(),
         fingerprint: digest(0x21),
         environment_hash: digest(0x22),
+        execution_hash: digest(0x25),
         encoding: "text".to_owned(),
         fallback_reason: Some("This feature is not implemented: unnest".to_owned()),
         plan_bytes: 1_024,
@@ -63,7 +64,15 @@ pub(super) fn plan_artifact() -> Result<Envelope, Error> {
             schema_hash: digest(0x24),
             columns: vec![PlanColumnV1 {
                 name: "node_id".to_owned(),
-                roles: texts(["read", "join"]),
+                roles: texts(["read", "join_key"]),
+            }],
+        }],
+        outputs: vec![PlanOutputV1 {
+            name: "node_id".to_owned(),
+            origins: vec![ColumnOriginV1 {
+                dataset: "extract.nodes".to_owned(),
+                column: "node_id".to_owned(),
+                derivations: texts(["identity"]),
             }],
         }],
         functions: pairs([("site_of", "1")]),
@@ -258,6 +267,18 @@ pub(super) fn maintenance_fact() -> Result<Envelope, Error> {
 }
 
 /// A manifest with every field, which no real run has: it ends in one way.
+fn environment() -> EnvironmentV1 {
+    let time_zone = "datafusion.execution.time_zone".to_owned();
+    EnvironmentV1 {
+        hash: digest(0x51),
+        versions: pairs([("datafusion", "55.2.0"), ("ossature", "0.1.0")]),
+        settings: BTreeMap::from([(time_zone, Some("+00:00".to_owned()))]),
+        analyzer_rules: texts(["resolve_grouping_function"]),
+        optimizer_rules: texts(["push_down_filter"]),
+        physical_rules: texts(["enforce_sorting"]),
+    }
+}
+
 pub(super) fn run_manifest() -> Result<Envelope, Error> {
     Envelope::seal(&RunManifestV1 {
         run_id: "01900000-0000-7000-8000-000000000002".to_owned(),
@@ -266,8 +287,7 @@ pub(super) fn run_manifest() -> Result<Envelope, Error> {
         status: RunStatusV1::Completed,
         source: Some("/src/flask".to_owned()),
         code_version: "0.1.0".to_owned(),
-        engine_versions: pairs([("datafusion", "55.2.0"), ("deltalake", "1.1.3")]),
-        environment_hash: Some(digest(0x51)),
+        environment: Some(environment()),
         options: RunOptionsV1 {
             python_version: "3.13".to_owned(),
             max_file_bytes: 4_194_304,
@@ -283,6 +303,7 @@ pub(super) fn run_manifest() -> Result<Envelope, Error> {
         outputs: vec![OutputV1 {
             name: "cpg.cpg_nodes".to_owned(),
             table_uri: "s3://bucket/lake/cpg/cpg_nodes/".to_owned(),
+            version_before: 4,
             version: 5,
             table_id: pin().table_id,
             snapshot_hash: digest(0x43),
@@ -293,6 +314,8 @@ pub(super) fn run_manifest() -> Result<Envelope, Error> {
             content_hash: digest(0x42),
             contract_hash: digest(0x41),
             policy_hash: digest(0x31),
+            write_artifact_id: digest(0x44),
+            plan_artifact_id: Some(digest(0x45)),
         }],
         records: vec![records_pin()],
         extract: Some(ExtractSummaryV1 {

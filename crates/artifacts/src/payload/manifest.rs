@@ -1,14 +1,13 @@
 //! The run manifest: what a run read, what it published, and how it ended.
 
-use std::collections::BTreeMap;
-
+use ossature_lineage::Environment;
 use ossature_registry::Published;
 use ossature_schema_spec::{Fingerprint, TablePin, Version};
 use ossature_write_pipeline::WriteOutcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DigestV1, Payload, PinV1};
+use crate::{DigestV1, EnvironmentV1, Payload, PinV1};
 use ossature_write_pipeline::redact;
 
 /// Where a run stands.
@@ -57,11 +56,9 @@ pub struct RunManifestV1 {
     pub source: Option<String>,
     /// The version of the program.
     pub code_version: String,
-    /// The versions of the engines, by name.
-    pub engine_versions: BTreeMap<String, String>,
-    /// The planning environment: versions, settings, optimizer rules.
+    /// What planned its queries, where it had any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub environment_hash: Option<DigestV1>,
+    pub environment: Option<EnvironmentV1>,
     /// Options that change rows.
     pub options: RunOptionsV1,
     /// How it was executed; no row depends on it.
@@ -119,6 +116,8 @@ pub struct OutputV1 {
     pub name: String,
     /// The table's folder, without secrets.
     pub table_uri: String,
+    /// The version before.
+    pub version_before: u64,
     /// The version to open.
     pub version: u64,
     /// The id in the table's metadata.
@@ -140,18 +139,32 @@ pub struct OutputV1 {
     pub contract_hash: DigestV1,
     /// A digest of the policy under which they were written.
     pub policy_hash: DigestV1,
+    /// The id of the artifact that tells of the write.
+    pub write_artifact_id: DigestV1,
+    /// The id of the artifact that tells of the plan, where a plan computed the rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_artifact_id: Option<DigestV1>,
+}
+
+/// The records that tell how an output came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutputRecords {
+    /// The plan that computed the rows, and the id of its artifact.
+    pub plan: Option<(Fingerprint, Fingerprint)>,
+    /// The id of the write's artifact.
+    pub write_artifact_id: Fingerprint,
 }
 
 impl OutputV1 {
-    /// What a write published, the pin at which the version was opened behind it, and the plan that computed its rows. The
-    /// outcome must not be one of an append, which tells of the added rows only.
-    pub fn of(outcome: &WriteOutcome, pin: &TablePin, plan: Option<Fingerprint>) -> Self {
+    /// What a write published, the pin at which the version was opened behind it, and what is recorded about it. The outcome
+    /// must not be one of an append, which tells of the added rows only.
+    pub fn of(outcome: &WriteOutcome, pin: &TablePin, records: OutputRecords) -> Self {
         let WriteOutcome {
             contract,
             location,
             policy,
             mode: _,
-            version_before: _,
+            version_before,
             version,
             rows,
             bytes,
@@ -163,19 +176,26 @@ impl OutputV1 {
             protocol: _,
             enablement: _,
         } = outcome;
+        let OutputRecords {
+            plan,
+            write_artifact_id,
+        } = records;
         Self {
             name: contract.name().to_string(),
             table_uri: location.clone(),
+            version_before: version_before.number(),
             version: version.number(),
             table_id: pin.table_id.clone(),
             snapshot_hash: DigestV1::from(pin.snapshot),
             rows: *rows,
             bytes: *bytes,
             files: *files as u64,
-            plan_fingerprint: plan.map(DigestV1::from),
+            plan_fingerprint: plan.map(|(plan, _)| DigestV1::from(plan)),
             content_hash: DigestV1::from(*content),
             contract_hash: DigestV1::from(contract.contract_hash()),
             policy_hash: DigestV1::from(policy.fingerprint()),
+            write_artifact_id: DigestV1::from(write_artifact_id),
+            plan_artifact_id: plan.map(|(_, id)| DigestV1::from(id)),
         }
     }
 }
@@ -240,10 +260,8 @@ pub struct RunStart {
     pub source: Option<String>,
     /// The version of the program.
     pub code_version: String,
-    /// The versions of the engines, by name.
-    pub engine_versions: BTreeMap<String, String>,
-    /// The planning environment.
-    pub environment: Option<Fingerprint>,
+    /// What plans its queries.
+    pub environment: Option<Environment>,
     /// Options that change rows.
     pub options: RunOptionsV1,
     /// How it is executed.
@@ -280,7 +298,6 @@ impl RunManifestV1 {
             parent_run_id,
             source,
             code_version,
-            engine_versions,
             environment,
             options,
             execution,
@@ -293,8 +310,7 @@ impl RunManifestV1 {
             status: RunStatusV1::Running,
             source: source.as_deref().map(redact),
             code_version,
-            engine_versions,
-            environment_hash: environment.map(DigestV1::from),
+            environment: environment.as_ref().map(EnvironmentV1::from),
             options,
             execution,
             started_at_unix_ms,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ossature_lineage::{InputFacts, PlanBundle, Role};
+use ossature_lineage::{ColumnOrigin, InputFacts, OutputColumn, PlanBundle, Role};
 use ossature_schema_spec::{CanonicalHasher, DatasetName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,8 @@ pub struct PlanArtifactV1 {
     pub fingerprint: DigestV1,
     /// The engine that planned: versions, planning settings, optimizer rules. Not part of the fingerprint.
     pub environment_hash: DigestV1,
+    /// How the engine carried the plan out: partitions, batches, memory. Part of no identity.
+    pub execution_hash: DigestV1,
     /// How the plan is written down: `substrait` or `text`.
     pub encoding: String,
     /// Why the preferred encoding was not used.
@@ -30,6 +32,8 @@ pub struct PlanArtifactV1 {
     pub plan_hash: DigestV1,
     /// The datasets that are read, ordered by name.
     pub inputs: Vec<PlanInputV1>,
+    /// The columns of the result, in their order, with where they come from.
+    pub outputs: Vec<PlanOutputV1>,
     /// The functions of ours that are called, with the version of each.
     pub functions: BTreeMap<String, String>,
     /// Every function that is called, ordered by name.
@@ -56,8 +60,49 @@ pub struct PlanInputV1 {
 pub struct PlanColumnV1 {
     /// The column.
     pub name: String,
-    /// What it is used for, in a fixed order: `read`, `filter`, `join`, `group`, `order`, `window`.
+    /// What it is used for, in this order: `read`, `projected`, `filter_eq`, `filter_range`, `filter`, `join_key`, `join`,
+    /// `group_key`, `sort_key`, `window`.
     pub roles: Vec<String>,
+}
+
+/// One column of a plan's result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanOutputV1 {
+    /// The column.
+    pub name: String,
+    /// The columns of inputs that it comes from, ordered by name; none for constants.
+    pub origins: Vec<ColumnOriginV1>,
+}
+
+/// A column of an input that a column of a result comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnOriginV1 {
+    /// The input, as `stage.table`.
+    pub dataset: String,
+    /// The column.
+    pub column: String,
+    /// How, in this order: `identity`, `cast`, `transformation`, `aggregation`, `conditional`, `window`.
+    pub derivations: Vec<String>,
+}
+
+impl From<&OutputColumn> for PlanOutputV1 {
+    fn from(output: &OutputColumn) -> Self {
+        let origins = output.origins.iter().map(|(origin, derivations)| {
+            let ColumnOrigin { input, column } = origin.clone();
+            let derivations = derivations.iter().map(ToString::to_string).collect();
+            ColumnOriginV1 {
+                dataset: input,
+                column,
+                derivations,
+            }
+        });
+        Self {
+            name: output.name.clone(),
+            origins: origins.collect(),
+        }
+    }
 }
 
 impl Payload for PlanArtifactV1 {
@@ -94,11 +139,18 @@ impl PlanArtifactV1 {
             dataset: dataset.to_string(),
             fingerprint: DigestV1::from(bundle.fingerprint()),
             environment_hash: DigestV1::from(bundle.environment()),
+            execution_hash: DigestV1::from(bundle.execution()),
             encoding: canonical.encoding().as_str().to_owned(),
             fallback_reason: canonical.fallback_reason().map(str::to_owned),
             plan_bytes: canonical.bytes().len() as u64,
             plan_hash: DigestV1::from(plan_hash.finish()),
             inputs: bundle.inputs().iter().map(input).collect(),
+            outputs: bundle
+                .facts()
+                .outputs()
+                .iter()
+                .map(PlanOutputV1::from)
+                .collect(),
             functions: bundle.functions().clone(),
             calls: bundle.facts().functions().iter().cloned().collect(),
             text: bundle.text().to_owned(),

@@ -100,7 +100,7 @@ fn damage_is_found_and_a_build_of_the_same_sources_restores_it() -> Result<(), F
     assert_eq!(answer.stderr.lines().count(), 3, "{}", answer.stderr);
     assert_eq!(lake.data_files()?, before);
     assert_eq!(verify(&lake, &["--all"])?, (vec![], Some(0)));
-    let restored = "SELECT count(*) FROM runs.write_artifacts WHERE payload_json LIKE '%\"files_restored\":1%'";
+    let restored = "SELECT count(*) FROM runs.write_artifacts WHERE files_restored = 1";
     assert_eq!(lake.number(restored)?, 3);
     Ok(())
 }

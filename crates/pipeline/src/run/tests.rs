@@ -40,7 +40,6 @@ fn request<const N: usize>(lake: &Lake, sources: [&str; N]) -> RunRequest {
             parent_run_id: None,
             source: None,
             code_version: "0.0.0".to_owned(),
-            engine_versions: BTreeMap::new(),
             environment: None,
             options: RunOptionsV1 {
                 python_version: "3.14".to_owned(),
@@ -53,6 +52,7 @@ fn request<const N: usize>(lake: &Lake, sources: [&str; N]) -> RunRequest {
             },
             started_at_unix_ms: 1,
         },
+        versions: BTreeMap::new(),
         graph: ViewGraph::try_new(sources.map(dataset), []).unwrap(),
         policy: |_| TablePolicy::default().rows_per_file_max(2.try_into().unwrap()),
         overrides: LakeOverrides::default(),

@@ -1,0 +1,170 @@
+//! The rows of the artifact tables that the artifacts of a run go to.
+
+use serde::Serialize;
+
+use crate::stored::{Bytes, PayloadColumns, count};
+use crate::{PlanArtifactV1, PlanInputV1, ScanAlignmentV1, WriteArtifactV1};
+
+#[derive(Serialize)]
+pub(crate) struct PlanRow<'a> {
+    pub(crate) run_id: &'a str,
+    pub(crate) dataset: &'a str,
+    pub(crate) fingerprint: String,
+    pub(crate) encoding: &'a str,
+    pub(crate) environment_hash: String,
+    pub(crate) execution_hash: String,
+    pub(crate) inputs: Vec<InputRow<'a>>,
+    pub(crate) functions: Vec<FunctionRow<'a>>,
+    pub(crate) plan_text: &'a str,
+    pub(crate) plan: &'a Bytes,
+    #[serde(flatten)]
+    pub(crate) payload: &'a PayloadColumns,
+}
+
+#[derive(Serialize)]
+pub(crate) struct InputRow<'a> {
+    dataset: &'a str,
+    version: i64,
+    table_id: &'a str,
+    content_hash: Option<String>,
+    schema_hash: String,
+}
+
+impl<'a> InputRow<'a> {
+    pub(crate) fn of(input: &'a PlanInputV1) -> Self {
+        let PlanInputV1 {
+            pin,
+            schema_hash,
+            columns: _,
+        } = input;
+        Self {
+            dataset: &pin.dataset,
+            version: count(pin.version),
+            table_id: &pin.table_id,
+            content_hash: pin.content_hash.map(|hash| hash.to_string()),
+            schema_hash: schema_hash.to_string(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct FunctionRow<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) version: &'a str,
+}
+
+#[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LineageRow<'a> {
+    run_id: &'a str,
+    dataset: &'a str,
+    column: &'a str,
+    input: &'a str,
+    input_column: &'a str,
+    derivation: &'a str,
+}
+
+impl<'a> LineageRow<'a> {
+    pub(crate) fn of(run_id: &'a str, plan: &'a PlanArtifactV1) -> impl Iterator<Item = Self> {
+        plan.outputs.iter().flat_map(move |output| {
+            output.origins.iter().flat_map(move |origin| {
+                origin.derivations.iter().map(move |derivation| Self {
+                    run_id,
+                    dataset: &plan.dataset,
+                    column: &output.name,
+                    input: &origin.dataset,
+                    input_column: &origin.column,
+                    derivation,
+                })
+            })
+        })
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct WriteRow<'a> {
+    pub(crate) run_id: &'a str,
+    pub(crate) dataset: &'a str,
+    pub(crate) version: i64,
+    pub(crate) rows: i64,
+    pub(crate) bytes: i64,
+    pub(crate) files: i64,
+    pub(crate) files_added: i64,
+    pub(crate) files_removed: i64,
+    pub(crate) files_restored: i64,
+    pub(crate) content_hash: String,
+    pub(crate) contract_hash: String,
+    pub(crate) policy_hash: String,
+    pub(crate) policy: &'a Bytes,
+    #[serde(flatten)]
+    pub(crate) payload: &'a PayloadColumns,
+}
+
+#[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DecisionRow<'a> {
+    run_id: &'a str,
+    dataset: &'a str,
+    version: i64,
+    column: &'a str,
+    is_indexed: bool,
+    reason: Option<&'a str>,
+}
+
+impl<'a> DecisionRow<'a> {
+    /// A column that was named twice is told once: with what it got, or else with the first reason.
+    pub(crate) fn of(run_id: &'a str, write: &'a WriteArtifactV1) -> Vec<Self> {
+        let decision = &write.policy.statistics.value;
+        let row = |column: &'a str, reason: Option<&'a str>| Self {
+            run_id,
+            dataset: &write.dataset,
+            version: count(write.version),
+            column,
+            is_indexed: reason.is_none(),
+            reason,
+        };
+        let mut rows: Vec<Self> = decision.columns.iter().map(|it| row(it, None)).collect();
+        for dropped in &decision.dropped {
+            if rows.iter().all(|row| row.column != dropped.column) {
+                rows.push(row(&dropped.column, Some(&dropped.reason)));
+            }
+        }
+        rows
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct ProtocolRow<'a> {
+    pub(crate) run_id: &'a str,
+    pub(crate) dataset: &'a str,
+    pub(crate) version: i64,
+    pub(crate) is_compatible: bool,
+    pub(crate) reader_version: i64,
+    pub(crate) writer_version: i64,
+    pub(crate) problems: &'a [String],
+}
+
+#[derive(Serialize)]
+pub(crate) struct FailureRow<'a> {
+    pub(crate) run_id: &'a str,
+    pub(crate) dataset: &'a str,
+    pub(crate) version: i64,
+    pub(crate) code: &'a str,
+    pub(crate) message: &'a str,
+    pub(crate) orphans: i64,
+    #[serde(flatten)]
+    pub(crate) payload: &'a PayloadColumns,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ScanRow<'a> {
+    pub(crate) run_id: &'a str,
+    pub(crate) dataset: &'a str,
+    pub(crate) version: i64,
+    pub(crate) mode: &'a str,
+    pub(crate) is_identity: bool,
+    pub(crate) alignments: &'a [ScanAlignmentV1],
+    pub(crate) files: Option<i64>,
+    pub(crate) bytes: Option<i64>,
+    pub(crate) rows: Option<i64>,
+    #[serde(flatten)]
+    pub(crate) payload: &'a PayloadColumns,
+}

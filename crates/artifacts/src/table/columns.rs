@@ -1,0 +1,286 @@
+//! The columns of the artifact tables.
+
+use ossature_schema_spec::{ColumnType, FieldSpec};
+
+use super::Column;
+use crate::Error;
+
+/// A list of groups with these fields; a name that ends in `?` may be null.
+fn list(fields: Vec<Column>) -> Result<ColumnType, Error> {
+    let fields = fields
+        .into_iter()
+        .map(|(name, column_type, _)| match name.strip_suffix('?') {
+            Some(name) => FieldSpec::nullable(name, column_type),
+            None => FieldSpec::required(name, column_type),
+        });
+    let group = ColumnType::Struct(fields.collect::<Result<_, _>>()?);
+    Ok(ColumnType::List(Box::new(FieldSpec::required(
+        "element", group,
+    )?)))
+}
+
+pub(super) fn run_manifest_columns() -> Vec<Column> {
+    use ColumnType::{Int32, Int64, Utf8};
+    vec![
+        ("run_id", Utf8, "The run."),
+        ("sequence", Int32, "0 when the run began, 1 when it ended."),
+        (
+            "status",
+            Utf8,
+            "`running`, `completed`, `failed` or `aborted`.",
+        ),
+        (
+            "at_unix_ms",
+            Int64,
+            "When it happened, in milliseconds since 1970-01-01 00:00:00 UTC.",
+        ),
+        (
+            "run_number",
+            Int64,
+            "The run's place in the lake's history, from 1 on.",
+        ),
+        (
+            "parent_run_id?",
+            Utf8,
+            "The run whose outputs it was computed from.",
+        ),
+        ("source?", Utf8, "What was read, without secrets."),
+        ("code_version", Utf8, "The version of the program."),
+        ("environment_hash?", Utf8, "The planning environment."),
+    ]
+}
+
+pub(super) fn plan_columns() -> Result<Vec<Column>, Error> {
+    use ColumnType::{Binary, Int64, Utf8};
+    Ok(vec![
+        ("run_id", Utf8, "The run."),
+        ("dataset", Utf8, "The dataset whose rows the plan computes."),
+        ("fingerprint", Utf8, "What is computed, over which rows."),
+        (
+            "encoding",
+            Utf8,
+            "How the plan is written down: `substrait` or `text`.",
+        ),
+        ("environment_hash", Utf8, "The planning environment."),
+        ("execution_hash", Utf8, "How the engine carried it out."),
+        (
+            "inputs",
+            list(vec![
+                ("dataset", Utf8, "The dataset."),
+                ("version", Int64, "The version that is read."),
+                ("table_id", Utf8, "The table's id."),
+                (
+                    "content_hash?",
+                    Utf8,
+                    "The digest of the version's files, where it is known.",
+                ),
+                ("schema_hash", Utf8, "A digest of the columns."),
+            ])?,
+            "The versions that are read, ordered by dataset.",
+        ),
+        (
+            "functions",
+            list(vec![
+                ("name", Utf8, "The function."),
+                ("version", Utf8, "The version of its implementation."),
+            ])?,
+            "The functions of ours that are called, ordered by name.",
+        ),
+        ("plan_text", Utf8, "The optimized plan, for people."),
+        ("plan", Binary, "The optimized plan in its encoding."),
+    ])
+}
+
+pub(super) fn write_columns() -> Vec<Column> {
+    use ColumnType::{Binary, Int64, Utf8};
+    vec![
+        ("run_id", Utf8, "The run."),
+        ("dataset", Utf8, "The dataset."),
+        ("version", Int64, "The version that holds the rows."),
+        ("rows", Int64, "Rows written."),
+        (
+            "bytes",
+            Int64,
+            "Bytes of the version's files, for an append of the added files.",
+        ),
+        (
+            "files",
+            Int64,
+            "Files of the version, for an append the added files.",
+        ),
+        ("files_added", Int64, "Files that the commit added."),
+        ("files_removed", Int64, "Files that the commit removed."),
+        (
+            "files_restored",
+            Int64,
+            "Damaged files of the version that were restored.",
+        ),
+        (
+            "content_hash",
+            Utf8,
+            "A digest of the files that hold the written rows.",
+        ),
+        ("contract_hash", Utf8, "A digest of the dataset's contract."),
+        ("policy_hash", Utf8, "A digest of the resolved policy."),
+        (
+            "policy",
+            Binary,
+            "The resolved policy as this program keeps it, in MsgPack: what a replay writes by.",
+        ),
+    ]
+}
+
+pub(super) fn scan_columns() -> Result<Vec<Column>, Error> {
+    use ColumnType::{Boolean, Int64, Utf8};
+    Ok(vec![
+        ("run_id", Utf8, "The run."),
+        ("dataset", Utf8, "The dataset."),
+        ("version", Int64, "The version that is read."),
+        (
+            "mode",
+            Utf8,
+            "Who reads the files: `direct` or `delegated`.",
+        ),
+        (
+            "is_identity",
+            Boolean,
+            "Whether the stored columns are the declared ones.",
+        ),
+        (
+            "alignments",
+            list(vec![
+                ("column", Utf8, "The column."),
+                ("alignment", Utf8, "How it comes to be, in words."),
+                ("sql", Utf8, "Its value over the stored columns."),
+            ])?,
+            "How the other columns come to be, in declared order.",
+        ),
+        (
+            "files?",
+            Int64,
+            "Files of the version, where the scan lists them itself.",
+        ),
+        ("bytes?", Int64, "Bytes of those files."),
+        ("rows?", Int64, "Rows in those files."),
+    ])
+}
+
+pub(super) fn write_failure_columns() -> Vec<Column> {
+    use ColumnType::{Int64, Utf8};
+    vec![
+        ("run_id", Utf8, "The run."),
+        ("dataset", Utf8, "The dataset."),
+        (
+            "version",
+            Int64,
+            "The version that stands; 0 when the table could not be opened.",
+        ),
+        ("code", Utf8, "The error's stable identifier."),
+        ("message", Utf8, "The error in words, without secrets."),
+        ("orphans", Int64, "Files that the write left behind."),
+    ]
+}
+
+pub(super) fn maintenance_columns() -> Vec<Column> {
+    use ColumnType::{Boolean, Int64, Utf8};
+    vec![
+        (
+            "at_unix_ms",
+            Int64,
+            "When the maintenance began, in milliseconds since 1970-01-01 00:00:00 UTC.",
+        ),
+        ("dataset", Utf8, "The dataset."),
+        (
+            "upkeep",
+            Utf8,
+            "The kind of upkeep: `compaction`, `checkpoint` or `vacuum`.",
+        ),
+        ("is_done", Boolean, "Whether it did anything."),
+        ("reason", Utf8, "Why it did, or did not."),
+        ("version_before", Int64, "The version before."),
+        ("version", Int64, "The version after."),
+        ("files_added", Int64, "Files that were added to the table."),
+        (
+            "files_removed",
+            Int64,
+            "Files that were removed from the table. Earlier versions still have them.",
+        ),
+        ("files_deleted", Int64, "Files that were deleted."),
+    ]
+}
+
+pub(super) fn stats_columns() -> Vec<Column> {
+    use ColumnType::{Boolean, Int64, Utf8};
+    vec![
+        ("run_id", Utf8, "The run."),
+        ("dataset", Utf8, "The dataset."),
+        ("version", Int64, "The version that was written."),
+        ("column", Utf8, "The candidate."),
+        ("is_indexed", Boolean, "Whether it got statistics."),
+        ("reason?", Utf8, "Why it got none."),
+    ]
+}
+
+pub(super) fn protocol_columns() -> Result<Vec<Column>, Error> {
+    use ColumnType::{Boolean, Int64, Utf8};
+    let problem = FieldSpec::required("element", Utf8)?;
+    Ok(vec![
+        ("run_id", Utf8, "The run."),
+        ("dataset", Utf8, "The dataset."),
+        ("version", Int64, "The version that was written."),
+        (
+            "is_compatible",
+            Boolean,
+            "Whether the table has what is required, and the runtime reads and writes it.",
+        ),
+        (
+            "reader_version",
+            Int64,
+            "The reader version that the table demands.",
+        ),
+        (
+            "writer_version",
+            Int64,
+            "The writer version that it demands.",
+        ),
+        (
+            "problems",
+            ColumnType::List(Box::new(problem)),
+            "What is wrong, in words.",
+        ),
+    ])
+}
+
+pub(super) fn lineage_columns() -> Vec<Column> {
+    use ColumnType::Utf8;
+    vec![
+        ("run_id", Utf8, "The run."),
+        ("dataset", Utf8, "The dataset whose column was computed."),
+        ("column", Utf8, "The column."),
+        ("input", Utf8, "The dataset that it was computed from."),
+        ("input_column", Utf8, "The column there."),
+        (
+            "derivation",
+            Utf8,
+            "How: `identity`, `cast`, `transformation`, `aggregation`, `conditional` or `window`.",
+        ),
+    ]
+}
+
+/// The columns that a table has whose rows carry a payload.
+pub(super) fn payload_columns() -> Vec<Column> {
+    use ColumnType::{Binary, Int32, Utf8};
+    vec![
+        ("artifact_id", Utf8, "The digest of the payload's envelope."),
+        (
+            "payload_version",
+            Int32,
+            "The version of the payload's contract.",
+        ),
+        (
+            "payload",
+            Binary,
+            "The payload's envelope, as canonical MsgPack.",
+        ),
+    ]
+}
