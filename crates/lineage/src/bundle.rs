@@ -1,8 +1,9 @@
 //! The bundle: a plan with everything that identifies it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use ossature_schema_spec::{CanonicalHasher, DatasetName, Fingerprint, PinIdentity, TablePin};
@@ -74,6 +75,7 @@ pub struct PlanBundle {
     fingerprint: Fingerprint,
     environment: Fingerprint,
     execution: Fingerprint,
+    schema: SchemaRef,
     text: String,
 }
 
@@ -113,7 +115,7 @@ impl PlanBundle {
             .filter(|(name, _)| facts.functions().contains(*name))
             .map(|(name, version)| (name.clone(), version.clone()))
             .collect();
-        let canonical = CanonicalPlan::encode(plan, state);
+        let canonical = CanonicalPlan::encode(plan, state)?;
         let fingerprint = fingerprint(&canonical, &inputs, &functions);
         Ok(Self {
             facts,
@@ -123,8 +125,71 @@ impl PlanBundle {
             fingerprint,
             environment: context.environment_hash,
             execution: context.execution_hash,
+            schema: Arc::clone(plan.schema().inner()),
             text: plan.display_indent().to_string(),
         })
+    }
+
+    /// The plan that the bytes stand for, which is what a run executes. It has the columns of the plan that was bundled.
+    ///
+    /// **Errors**: [`Error::NotDecodable`], also when it has other columns.
+    pub async fn decode(&self, state: &SessionState) -> Result<LogicalPlan, Error> {
+        let plan = self.canonical.decode(state).await?;
+        let columns = |schema: &Schema| -> Vec<(String, DataType)> {
+            let fields = schema.fields().iter();
+            fields
+                .map(|it| (it.name().clone(), it.data_type().clone()))
+                .collect()
+        };
+        let (wanted, found) = (columns(&self.schema), columns(plan.schema().as_arrow()));
+        if wanted == found {
+            return Ok(plan);
+        }
+        Err(Error::NotDecodable {
+            encoding: self.canonical.encoding(),
+            reason: format!("it has the columns {found:?} instead of {wanted:?}"),
+        })
+    }
+
+    /// The bundle in the first encoding that can be read back, and the plan that is executed: what is recorded, decoded, or the
+    /// plan itself where it is only recorded as text.
+    ///
+    /// Rows that are computed are thereby those that a replay computes. What could not be read back is in the reason of
+    /// [`CanonicalPlan::fallback_reason`].
+    ///
+    /// **Errors**: [`Error::Engine`], which no plan causes.
+    pub async fn settle(
+        mut self,
+        plan: &LogicalPlan,
+        state: &SessionState,
+    ) -> Result<(Self, LogicalPlan), Error> {
+        loop {
+            let reason = match self.decode(state).await {
+                Ok(decoded) => return Ok((self, decoded)),
+                Err(Error::NotDecodable { reason, .. }) => reason,
+                Err(error) => return Err(error),
+            };
+            let reason = format!("{}: {reason}", self.canonical.encoding());
+            match self.fall_back(&reason, plan, state)? {
+                Some(next) => self = next,
+                None => return Ok((self, plan.clone())),
+            }
+        }
+    }
+
+    /// The bundle of the same plan in the next encoding. `None` when there is no other.
+    fn fall_back(
+        &self,
+        reason: &str,
+        plan: &LogicalPlan,
+        state: &SessionState,
+    ) -> Result<Option<Self>, Error> {
+        let next = self.canonical.next(reason, plan, state)?;
+        Ok(next.map(|canonical| Self {
+            fingerprint: fingerprint(&canonical, &self.inputs, &self.functions),
+            canonical,
+            ..self.clone()
+        }))
     }
 
     /// What the plan reads and calls.

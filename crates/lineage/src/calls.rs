@@ -3,9 +3,23 @@
 use std::collections::BTreeSet;
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 
 use crate::Error;
+
+/// Optimizes the plan of a query that has an identity.
+///
+/// The optimizer puts the time of planning in the place of `now()`, after which nothing tells that the plan is another one
+/// tomorrow. So functions are looked at before.
+///
+/// **Errors**: [`Error::VolatileFunction`]; [`Error::Engine`] when the optimizer fails.
+pub fn optimize(query: &LogicalPlan, state: &SessionState) -> Result<LogicalPlan, Error> {
+    of(query)?;
+    state
+        .optimize(query)
+        .map_err(Error::engine("optimizing a plan"))
+}
 
 /// The functions that a plan and its subqueries call, by name.
 ///

@@ -2,6 +2,8 @@
 
 use datafusion::error::DataFusionError;
 
+use crate::PlanEncoding;
+
 /// Why facts about a plan cannot be stated.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -24,6 +26,14 @@ pub enum Error {
         /// The node, as the engine prints it.
         node: String,
     },
+    /// Recorded bytes stand for no plan that this engine can execute over these tables.
+    #[error("the plan cannot be read back from {encoding}: {reason}")]
+    NotDecodable {
+        /// How it is written down.
+        encoding: PlanEncoding,
+        /// Why.
+        reason: String,
+    },
     /// The query engine failed.
     #[error("while {doing}")]
     Engine {
@@ -41,6 +51,7 @@ impl Error {
             Self::UnpinnedInput { .. } => "unpinned_input",
             Self::VolatileFunction { .. } => "volatile_function",
             Self::NotAQuery { .. } => "untraceable_plan",
+            Self::NotDecodable { .. } => "plan_not_decodable",
             Self::Engine { .. } => "engine_failure",
         }
     }
@@ -52,7 +63,7 @@ impl Error {
             Self::VolatileFunction { .. } => {
                 Some("pass the value in as a literal or as a column".to_owned())
             }
-            Self::NotAQuery { .. } | Self::Engine { .. } => None,
+            Self::NotAQuery { .. } | Self::NotDecodable { .. } | Self::Engine { .. } => None,
         }
     }
 

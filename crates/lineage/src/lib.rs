@@ -4,7 +4,10 @@
 //! |---|---|
 //! | which datasets does a plan read, and which columns in which role? | [`PlanFacts::of`], [`Role`] |
 //! | which columns of the inputs does each column of the result come from? | [`PlanFacts::outputs`], [`Derivation`] |
+//! | has a query an identity, or does it ask for the time? | [`optimize`] |
 //! | what bytes stand for a plan, whatever process made it? | [`CanonicalPlan::encode`] |
+//! | which plan do bytes stand for? | [`CanonicalPlan::decode`] |
+//! | what does an encoding of the engine lose? | [`Loss`] |
 //! | what identifies a computation: plan, inputs and functions? | [`PlanBundle`] |
 //! | what identifies the engine that plans it? | [`Environment`] |
 //! | how is it carried out, which identifies nothing? | [`ExecutionProfile`] |
@@ -33,14 +36,18 @@ mod canonical;
 mod environment;
 mod error;
 mod facts;
+mod faithful;
+mod names;
 mod origins;
 mod predicate;
 mod role;
 mod trace;
 
 pub use bundle::{InputFacts, PlanBundle, PlanContext};
+pub use calls::optimize;
 pub use canonical::{CanonicalPlan, PlanEncoding};
 pub use environment::{Environment, ExecutionProfile};
 pub use error::Error;
 pub use facts::{ColumnOrigin, OutputColumn, PlanFacts};
+pub use faithful::Loss;
 pub use role::{Derivation, Role};

@@ -11,7 +11,7 @@ use ossature_artifacts::{
     RunStart, RunStatusV1,
 };
 use ossature_delta_policy::{LakeOverrides, TablePolicy, resolve};
-use ossature_lineage::{PlanBundle, PlanContext};
+use ossature_lineage::{PlanBundle, PlanContext, optimize};
 use ossature_registry::{Catalog, Lake, SessionSpec, open_dataset, open_table};
 use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, TablePin};
 use ossature_udfs::snapshot;
@@ -219,12 +219,17 @@ impl Run {
         };
         let frame = plan_view(self.catalog.session(), view).await?;
         let (state, plan) = frame.into_parts();
-        let plan = state.optimize(&plan).map_err(compute)?;
+        let unplanned = |source| Error::Lineage {
+            view: name.clone(),
+            source,
+        };
+        let plan = optimize(&plan, &state).map_err(unplanned)?;
         let bundle = PlanBundle::try_new(&plan, &state, self.catalog.pins(), &self.context)
-            .map_err(|source| Error::Lineage {
-                view: name.clone(),
-                source,
-            })?;
+            .map_err(unplanned)?;
+        // What is executed is what is recorded, so that a replay computes the same.
+        let (bundle, plan) = Box::pin(bundle.settle(&plan, &state))
+            .await
+            .map_err(unplanned)?;
         let physical = state
             .query_planner()
             .create_physical_plan(&plan, &state)

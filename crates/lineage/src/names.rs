@@ -1,0 +1,166 @@
+//! Tables by name: what stands for them in an encoded plan, and where they come from when it is decoded.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
+use datafusion::common::tree_node::{Transformed, TransformedResult};
+use datafusion::common::{DFSchema, TableReference, not_impl_err, plan_datafusion_err};
+use datafusion::datasource::cte_worktable::CteWorkTable;
+use datafusion::datasource::{MemTable, provider_as_source, source_as_provider};
+use datafusion::error::Result;
+use datafusion::execution::{SessionState, TaskContext};
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder};
+use datafusion_proto::logical_plan::LogicalExtensionCodec;
+use futures::FutureExt;
+
+/// Writes the name of a table in its place, and finds the table of that name in a session.
+#[derive(Default)]
+pub(crate) struct NameCodec {
+    state: Option<SessionState>,
+}
+
+impl std::fmt::Debug for NameCodec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NameCodec").finish_non_exhaustive()
+    }
+}
+
+impl NameCodec {
+    /// Finds tables in a session.
+    pub(crate) fn of(state: &SessionState) -> Self {
+        Self {
+            state: Some(state.clone()),
+        }
+    }
+}
+
+impl LogicalExtensionCodec for NameCodec {
+    fn try_decode(&self, _: &[u8], _: &[LogicalPlan], _: &TaskContext) -> Result<Extension> {
+        not_impl_err!("nodes of extensions are not decoded")
+    }
+
+    fn try_encode(&self, _: &Extension, _: &mut Vec<u8>) -> Result<()> {
+        not_impl_err!("nodes of extensions are not encoded")
+    }
+
+    fn try_decode_table_provider(
+        &self,
+        name: &[u8],
+        _: &TableReference,
+        _: SchemaRef,
+        _: &TaskContext,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let name = String::from_utf8_lossy(name);
+        let unknown = || plan_datafusion_err!("the session has no table `{name}`");
+        let reference = TableReference::parse_str(&name);
+        let table = reference.table().to_owned();
+        let schema = self
+            .state
+            .as_ref()
+            .ok_or_else(unknown)?
+            .schema_for_ref(reference)?;
+        // Catalogs in memory answer at once.
+        let found = schema.table(&table).now_or_never().ok_or_else(unknown)?;
+        found?.ok_or_else(unknown)
+    }
+
+    fn try_encode_table_provider(
+        &self,
+        name: &TableReference,
+        _: Arc<dyn TableProvider>,
+        bytes: &mut Vec<u8>,
+    ) -> Result<()> {
+        bytes.extend_from_slice(name.to_quoted_string().as_bytes());
+        Ok(())
+    }
+}
+
+/// The plan with scans whose schemas have no metadata, because it is encoded in the order of a hash map.
+pub(crate) fn without_metadata(plan: &LogicalPlan) -> Result<LogicalPlan> {
+    plan.clone()
+        .transform_up_with_subqueries(|node| {
+            Ok(match node {
+                LogicalPlan::TableScan(mut scan) => {
+                    let provider = source_as_provider(&scan.source)?;
+                    // The table of a recursive query is known by its type.
+                    if provider.downcast_ref::<CteWorkTable>().is_none() {
+                        let schema = Schema::new(bare_fields(provider.schema().fields()));
+                        // Never read. An empty table would be encoded as one.
+                        let stand_in = MemTable::try_new(schema.into(), vec![Vec::new()])?;
+                        scan.source = provider_as_source(Arc::new(stand_in));
+                    }
+                    Transformed::yes(LogicalPlan::TableScan(scan))
+                }
+                LogicalPlan::Unnest(mut unnest) => {
+                    let fields = unnest
+                        .schema
+                        .iter()
+                        .map(|(qualifier, field)| (qualifier.cloned(), bare_field(field)));
+                    let schema = DFSchema::new_with_metadata(fields.collect(), HashMap::new())?;
+                    unnest.schema = schema.into();
+                    Transformed::yes(LogicalPlan::Unnest(unnest))
+                }
+                other => Transformed::no(other),
+            })
+        })
+        .data()
+}
+
+fn bare_fields(fields: &Fields) -> Fields {
+    fields.iter().map(bare_field).collect()
+}
+
+fn bare_field(field: &FieldRef) -> FieldRef {
+    let bare = Field::new(
+        field.name(),
+        bare_type(field.data_type()),
+        field.is_nullable(),
+    );
+    Arc::new(bare)
+}
+
+fn bare_type(value_type: &DataType) -> DataType {
+    match value_type {
+        DataType::List(field) => DataType::List(bare_field(field)),
+        DataType::LargeList(field) => DataType::LargeList(bare_field(field)),
+        DataType::FixedSizeList(field, length) => {
+            DataType::FixedSizeList(bare_field(field), *length)
+        }
+        DataType::Struct(fields) => DataType::Struct(bare_fields(fields)),
+        DataType::Map(field, is_sorted) => DataType::Map(bare_field(field), *is_sorted),
+        other => other.clone(),
+    }
+}
+
+/// The plan with the filters of its scans above them, where the optimizer decides anew who applies them.
+///
+/// A scan that was encoded with a filter was one that applies it. Decoded over another table it might not.
+pub(crate) fn lift_filters(plan: LogicalPlan) -> Result<LogicalPlan> {
+    plan.transform_up_with_subqueries(|node| {
+        Ok(match node {
+            LogicalPlan::TableScan(mut scan) if !scan.filters.is_empty() => {
+                let filters = std::mem::take(&mut scan.filters);
+                let projected = scan.projection.take();
+                let whole = LogicalPlanBuilder::scan(
+                    scan.table_name.clone(),
+                    Arc::clone(&scan.source),
+                    None,
+                )?;
+                let filtered = match conjunction(filters) {
+                    Some(filter) => whole.filter(filter)?,
+                    None => whole,
+                };
+                let narrowed = match projected {
+                    Some(columns) => filtered.select(columns)?,
+                    None => filtered,
+                };
+                Transformed::yes(narrowed.build()?)
+            }
+            other => Transformed::no(other),
+        })
+    })
+    .data()
+}
