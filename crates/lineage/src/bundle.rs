@@ -276,3 +276,134 @@ fn schema_hash(schema: &SchemaRef) -> Fingerprint {
     }
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeSet, HashMap};
+
+    use datafusion::arrow::datatypes::Field;
+    use ossature_schema_spec::Version;
+
+    use super::*;
+    use crate::PlanEncoding;
+
+    /// Everything that a fingerprint is made of.
+    #[derive(Clone)]
+    struct Parts {
+        encoding: PlanEncoding,
+        bytes: Vec<u8>,
+        input: InputFacts,
+        functions: BTreeMap<String, String>,
+    }
+
+    fn digest(byte: u8) -> Fingerprint {
+        Fingerprint::from_bytes([byte; 32])
+    }
+
+    fn parts(identity: PinIdentity) -> Parts {
+        Parts {
+            encoding: PlanEncoding::Substrait,
+            bytes: vec![1, 2, 3],
+            input: InputFacts {
+                pin: TablePin {
+                    dataset: DatasetName::try_new("extract.nodes").unwrap(),
+                    table_id: "one".to_owned(),
+                    version: Version::new(3),
+                    snapshot: digest(9),
+                    identity,
+                },
+                schema: digest(1),
+            },
+            functions: BTreeMap::from([("file_of".to_owned(), "1".to_owned())]),
+        }
+    }
+
+    fn of(parts: &Parts) -> Fingerprint {
+        let canonical = CanonicalPlan::recorded(parts.encoding, parts.bytes.clone());
+        fingerprint(
+            &canonical,
+            std::slice::from_ref(&parts.input),
+            &parts.functions,
+        )
+    }
+
+    fn changed(identity: &PinIdentity, change: impl Fn(&mut Parts)) -> Fingerprint {
+        let mut parts = parts(identity.clone());
+        change(&mut parts);
+        of(&parts)
+    }
+
+    /// Each part alone makes another fingerprint: leaving one out makes two of these equal.
+    #[test]
+    fn every_part_of_a_fingerprint_tells_plans_apart() {
+        let content = PinIdentity::Content(digest(2));
+        let digests = [
+            changed(&content, |_| {}),
+            changed(&content, |it| it.encoding = PlanEncoding::Proto),
+            changed(&content, |it| it.bytes.push(4)),
+            changed(&content, |it| {
+                it.input.pin.dataset = DatasetName::try_new("extract.files").unwrap();
+            }),
+            changed(&content, |it| it.input.schema = digest(7)),
+            changed(&content, |it| {
+                it.input.pin.identity = PinIdentity::Content(digest(7))
+            }),
+            changed(&content, |it| {
+                it.functions = BTreeMap::from([("file_of".to_owned(), "2".to_owned())]);
+            }),
+            changed(&content, |it| {
+                it.functions = BTreeMap::from([("mro".to_owned(), "1".to_owned())]);
+            }),
+            changed(&content, |it| it.functions.clear()),
+            changed(&PinIdentity::TableVersion, |_| {}),
+            changed(&PinIdentity::TableVersion, |it| {
+                it.input.pin.table_id = "two".to_owned()
+            }),
+            changed(&PinIdentity::TableVersion, |it| {
+                it.input.pin.version = Version::new(4)
+            }),
+        ];
+        let different: BTreeSet<Fingerprint> = digests.into_iter().collect();
+        assert_eq!(different.len(), digests.len());
+    }
+
+    /// Equal rows are equal wherever they lie, and whatever the log says of their files.
+    #[test]
+    fn where_digested_rows_lie_is_no_part_of_a_fingerprint() {
+        let content = PinIdentity::Content(digest(2));
+        let base = changed(&content, |_| {});
+        assert_eq!(
+            base,
+            changed(&content, |it| it.input.pin.table_id = "two".to_owned())
+        );
+        assert_eq!(
+            base,
+            changed(&content, |it| it.input.pin.version = Version::new(4))
+        );
+        assert_eq!(
+            base,
+            changed(&content, |it| it.input.pin.snapshot = digest(8))
+        );
+    }
+
+    #[test]
+    fn every_part_of_a_schema_tells_schemas_apart() {
+        let hash = |field: Field| schema_hash(&Arc::new(Schema::new(vec![field])));
+        let plain = || Field::new("id", DataType::Int64, true);
+        let named = |key: &str, value: &str| {
+            plain().with_metadata(HashMap::from([(key.to_owned(), value.to_owned())]))
+        };
+        let digests = [
+            hash(plain()),
+            hash(Field::new("name", DataType::Int64, true)),
+            hash(Field::new("id", DataType::Int32, true)),
+            hash(Field::new("id", DataType::Int64, false)),
+            hash(named("ARROW:extension:name", "ossature.site")),
+            hash(named("ARROW:extension:name", "ossature.symbol")),
+            schema_hash(&Arc::new(Schema::new(vec![plain(), plain()]))),
+        ];
+        let different: BTreeSet<Fingerprint> = digests.into_iter().collect();
+        assert_eq!(different.len(), digests.len());
+        assert_eq!(hash(plain()), hash(named("comment", "of no meaning")));
+    }
+}

@@ -18,9 +18,9 @@ use datafusion_substrait::substrait::proto::extensions::SimpleExtensionDeclarati
 use datafusion_substrait::substrait::proto::extensions::simple_extension_declaration::MappingType;
 use prost::Message;
 
-use crate::Error;
 use crate::faithful::Losses;
 use crate::names::{NameCodec, lift_filters, without_metadata};
+use crate::{Error, deep};
 
 /// How a plan was written down. The fixed order of preference is the order of the variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -176,18 +176,23 @@ impl CanonicalPlan {
         };
         let plan = match self.encoding {
             PlanEncoding::Substrait => {
-                let plan = Plan::decode(self.bytes.as_slice());
+                let plan = deep::call(|| Plan::decode(self.bytes.as_slice()));
                 let plan = plan.map_err(|error| refuse(error.to_string()))?;
-                from_substrait_plan(state, &plan).await
+                deep::wait(from_substrait_plan(state, &plan)).await
             }
             PlanEncoding::Proto => {
                 let codec = NameCodec::of(state);
-                logical_plan_from_bytes_with_extension_codec(&self.bytes, &state.task_ctx(), &codec)
+                deep::call(|| {
+                    logical_plan_from_bytes_with_extension_codec(
+                        &self.bytes,
+                        &state.task_ctx(),
+                        &codec,
+                    )
+                })
             }
             PlanEncoding::Text => return Err(refuse("text is for reading".to_owned())),
         };
-        let plan = plan.and_then(lift_filters);
-        let plan = plan.and_then(|plan| state.optimize(&plan));
+        let plan = plan.and_then(|plan| deep::call(|| state.optimize(&lift_filters(plan)?)));
         plan.map_err(|error| refuse(refused("", &error).trim_start_matches(": ").to_owned()))
     }
 
@@ -208,7 +213,7 @@ impl CanonicalPlan {
 }
 
 fn substrait(plan: &LogicalPlan, state: &SessionState) -> Result<Vec<u8>, String> {
-    match to_substrait_plan(plan, state) {
+    match deep::call(|| to_substrait_plan(plan, state)) {
         Ok(plan) => Ok(canonicalize(*plan).encode_to_vec()),
         Err(error) => Err(refused("substrait", &error)),
     }
@@ -225,8 +230,10 @@ fn refused(encoding: &str, error: &DataFusionError) -> String {
 }
 
 fn proto(plan: &LogicalPlan) -> Result<Vec<u8>, String> {
-    let bytes = without_metadata(plan)
-        .and_then(|plan| logical_plan_to_bytes_with_extension_codec(&plan, &NameCodec::default()));
+    let bytes = deep::call(|| {
+        let plan = without_metadata(plan)?;
+        logical_plan_to_bytes_with_extension_codec(&plan, &NameCodec::default())
+    });
     match bytes {
         Ok(bytes) => Ok(bytes.to_vec()),
         Err(error) => Err(refused("datafusion_proto", &error)),

@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::LogicalPlan;
 
 use crate::trace::{Scans, Tracer};
-use crate::{Derivation, Error, Role, calls};
+use crate::{Derivation, Error, Role, calls, deep};
 
 /// What a plan reads and calls, and what becomes of the columns that it reads.
 ///
@@ -99,7 +99,7 @@ impl PlanFacts {
     pub fn of(plan: &LogicalPlan) -> Result<Self, Error> {
         let functions = calls::of(plan)?;
         let mut tracer = Tracer::default();
-        let columns = tracer.plan(plan)?;
+        let columns = deep::call(|| tracer.plan(plan))?;
         let names = plan.schema().fields().iter().map(|field| field.name());
         for origins in &columns {
             tracer.project(origins);

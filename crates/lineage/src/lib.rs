@@ -33,6 +33,7 @@
 mod bundle;
 mod calls;
 mod canonical;
+mod deep;
 mod environment;
 mod error;
 mod facts;
