@@ -38,6 +38,18 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<Rejection>,
     },
+    /// What lies beside an artifact is not what the artifact tells of.
+    #[error("the {what} of `{dataset}` in `{table}` is not the recorded one: {reason}")]
+    RecordDiffers {
+        /// The table.
+        table: &'static str,
+        /// The dataset that the artifact is about.
+        dataset: String,
+        /// What lies beside it: the plan, the policy.
+        what: &'static str,
+        /// How that shows.
+        reason: String,
+    },
     /// The rows of an artifact table do not have the columns that they were asked for.
     #[error("`{table}` returned no column `{column}` of type {wanted}")]
     UnexpectedColumn {
@@ -81,6 +93,7 @@ impl Error {
             Self::UnknownRun { .. } => "unknown_run",
             Self::RunEnded { .. } => "run_ended",
             Self::Corrupt { .. } => "corrupt_artifact",
+            Self::RecordDiffers { .. } => "record_differs",
             Self::UnexpectedColumn { .. } => "unexpected_column",
             Self::Unencodable(_) => "unencodable_payload",
             Self::Declaration(error) => error.code(),
@@ -97,7 +110,7 @@ impl Error {
             Self::Corrupt { .. } => {
                 Some("a newer version of this program may have written it".to_owned())
             }
-            Self::Engine { .. } => Some(
+            Self::RecordDiffers { .. } | Self::Engine { .. } => Some(
                 "`ossature verify` tells which of the records is damaged: restore that file from a copy"
                     .to_owned(),
             ),

@@ -6,6 +6,7 @@
 //! | how does a run begin, complete, fail? | [`RunLedger::begin`], [`RunLedger::complete`], [`RunLedger::fail`] |
 //! | what did a run publish? | [`RunManifestV1`], [`OutputV1`] |
 //! | where do plans, writes, failed writes and scans go, and how do they come back? | [`RunArtifacts`], [`StoredArtifacts`], [`ArtifactTable`] |
+//! | with what is a run carried out again? | [`RecordedPlan`], [`RecordedWrite`] |
 //! | what was done to the tables between runs? | [`MaintenanceRecord`] |
 //! | what identifies an artifact, and what are its bytes? | [`Envelope`], [`artifact_id`], [`canonical_json`], [`canonical_msgpack`] |
 //! | what may a payload look like, and what is wrong with one? | [`CONTRACTS`], [`Rejection`], [`Violation`] |
@@ -91,5 +92,5 @@ pub use payload::{
 };
 pub use rejection::{Rejection, Violation, ViolationCode};
 pub use run_artifacts::RunArtifacts;
-pub use stored_artifacts::StoredArtifacts;
+pub use stored_artifacts::{RecordedPlan, RecordedWrite, StoredArtifacts};
 pub use table::ArtifactTable;

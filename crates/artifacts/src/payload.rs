@@ -26,6 +26,7 @@ pub use manifest::{
     RunCompletion, RunManifestV1, RunOptionsV1, RunStart, RunStatusV1,
 };
 pub use pin::PinV1;
+pub(crate) use plan::plan_hash;
 pub use plan::{ColumnOriginV1, PlanArtifactV1, PlanColumnV1, PlanInputV1, PlanOutputV1};
 pub use policy::{
     CompactionV1, DecidedV1, DroppedV1, PolicyArtifactV1, StatsDecisionV1, VacuumV1, WarningV1,

@@ -1,10 +1,18 @@
 //! What a run left behind besides its tables, read back.
 
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use ossature_delta_policy::ResolvedPolicy;
+use ossature_lineage::{CanonicalPlan, PlanEncoding};
 use ossature_registry::Lake;
 
+use crate::payload::plan_hash;
 use crate::stored::payloads;
 use crate::table::ArtifactTable;
-use crate::{Error, Payload, PlanArtifactV1, ScanArtifactV1, WriteArtifactV1, WriteFailureV1};
+use crate::{
+    DigestV1, Error, Payload, PlanArtifactV1, ScanArtifactV1, WriteArtifactV1, WriteFailureV1,
+    decode_msgpack,
+};
 
 /// The artifacts of one run, each list ordered by dataset. They are stored when a run ends: one that has not ended, or
 /// whose process is gone, has none.
@@ -49,4 +57,125 @@ async fn read<P: Payload>(
         table,
         &table.query(lake, &sql, &[("run_id", run_id)]).await?,
     )
+}
+
+/// A plan of a run, with the bytes that execute it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecordedPlan {
+    /// What the run tells of it.
+    pub artifact: PlanArtifactV1,
+    /// The plan.
+    pub plan: CanonicalPlan,
+}
+
+impl RecordedPlan {
+    /// The plans of a run, ordered by dataset.
+    ///
+    /// **Errors**: those of [`StoredArtifacts::of`], and [`Error::RecordDiffers`] when the bytes of a plan are not those that
+    /// its artifact tells of.
+    pub async fn of(lake: &Lake, run_id: &str) -> Result<Vec<Self>, Error> {
+        const TABLE: ArtifactTable = ArtifactTable::PlanArtifacts;
+        let rows = beside(TABLE, "plan", "dataset, fingerprint", lake, run_id).await?;
+        let artifacts = payloads::<PlanArtifactV1>(TABLE, &rows)?.into_iter();
+        let plans = artifacts.zip(bytes(TABLE, "plan", &rows)?);
+        plans
+            .map(|(artifact, bytes)| {
+                let differs = |reason: String| Error::RecordDiffers {
+                    table: TABLE.name(),
+                    dataset: artifact.dataset.clone(),
+                    what: "plan",
+                    reason,
+                };
+                let encoding = PlanEncoding::from_name(&artifact.encoding)
+                    .ok_or_else(|| differs(format!("no plan is in `{}`", artifact.encoding)))?;
+                let plan = CanonicalPlan::recorded(encoding, bytes);
+                let found = plan_hash(&plan);
+                if found != artifact.plan_hash {
+                    let wanted = artifact.plan_hash;
+                    return Err(differs(format!("its digest is {found}, wanted {wanted}")));
+                }
+                Ok(Self { artifact, plan })
+            })
+            .collect()
+    }
+}
+
+/// A write of a run, with the policy that it was carried out by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecordedWrite {
+    /// What the run tells of it.
+    pub artifact: WriteArtifactV1,
+    /// The policy.
+    pub policy: ResolvedPolicy,
+}
+
+impl RecordedWrite {
+    /// The writes of a run, ordered by dataset.
+    ///
+    /// **Errors**: those of [`StoredArtifacts::of`], and [`Error::RecordDiffers`] when a policy cannot be read, as after a change
+    /// of what policies are, or is not the one that its artifact tells of.
+    pub async fn of(lake: &Lake, run_id: &str) -> Result<Vec<Self>, Error> {
+        const TABLE: ArtifactTable = ArtifactTable::WriteArtifacts;
+        let rows = beside(TABLE, "policy", "dataset, version", lake, run_id).await?;
+        let artifacts = payloads::<WriteArtifactV1>(TABLE, &rows)?.into_iter();
+        let writes = artifacts.zip(bytes(TABLE, "policy", &rows)?);
+        writes
+            .map(|(artifact, bytes)| {
+                let differs = |reason: String| Error::RecordDiffers {
+                    table: TABLE.name(),
+                    dataset: artifact.dataset.clone(),
+                    what: "policy",
+                    reason,
+                };
+                let value = decode_msgpack(&bytes).map_err(|error| differs(error.to_string()))?;
+                let policy: ResolvedPolicy =
+                    serde_json::from_value(value).map_err(|error| differs(error.to_string()))?;
+                let (found, wanted) = (
+                    DigestV1::from(policy.fingerprint()),
+                    artifact.policy.policy_hash,
+                );
+                if found != wanted {
+                    return Err(differs(format!("its digest is {found}, wanted {wanted}")));
+                }
+                Ok(Self { artifact, policy })
+            })
+            .collect()
+    }
+}
+
+/// The payloads of a run's rows, with a column of bytes beside them.
+async fn beside(
+    table: ArtifactTable,
+    column: &str,
+    order: &str,
+    lake: &Lake,
+    run_id: &str,
+) -> Result<Vec<RecordBatch>, Error> {
+    let sql = format!(
+        "SELECT payload, {column} FROM {} WHERE run_id = $run_id ORDER BY {order}",
+        table.name()
+    );
+    table.query(lake, &sql, &[("run_id", run_id)]).await
+}
+
+fn bytes(
+    table: ArtifactTable,
+    column: &'static str,
+    rows: &[RecordBatch],
+) -> Result<Vec<Vec<u8>>, Error> {
+    let mut all = Vec::new();
+    for batch in rows {
+        let values = batch
+            .column_by_name(column)
+            .and_then(|column| column.as_binary_opt::<i32>())
+            .ok_or(Error::UnexpectedColumn {
+                table: table.name(),
+                column,
+                wanted: "Binary",
+            })?;
+        all.extend(values.iter().map(|it| it.unwrap_or_default().to_vec()));
+    }
+    Ok(all)
 }

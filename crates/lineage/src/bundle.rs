@@ -346,7 +346,7 @@ mod tests {
             }),
             changed(&content, |it| it.input.schema = digest(7)),
             changed(&content, |it| {
-                it.input.pin.identity = PinIdentity::Content(digest(7))
+                it.input.pin.identity = PinIdentity::Content(digest(7));
             }),
             changed(&content, |it| {
                 it.functions = BTreeMap::from([("file_of".to_owned(), "2".to_owned())]);
@@ -357,10 +357,10 @@ mod tests {
             changed(&content, |it| it.functions.clear()),
             changed(&PinIdentity::TableVersion, |_| {}),
             changed(&PinIdentity::TableVersion, |it| {
-                it.input.pin.table_id = "two".to_owned()
+                it.input.pin.table_id = "two".to_owned();
             }),
             changed(&PinIdentity::TableVersion, |it| {
-                it.input.pin.version = Version::new(4)
+                it.input.pin.version = Version::new(4);
             }),
         ];
         let different: BTreeSet<Fingerprint> = digests.into_iter().collect();

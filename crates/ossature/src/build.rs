@@ -33,10 +33,10 @@ use crate::policy::{overrides, tell_warnings};
 use crate::progress::Progress;
 
 /// Streams that a plan runs in: more than these only divide the memory of sorts into shares that are too small.
-const STREAMS_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
+pub(crate) const STREAMS_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
 /// Rows in a batch of the engine.
-const BATCH_ROWS: u32 = 8192;
+pub(crate) const BATCH_ROWS: u32 = 8192;
 
 /// Batches that wait for the writers. Each holds the facts of about a quarter of a megabyte of source.
 const WAITING_BATCHES: usize = 4;

@@ -33,6 +33,16 @@ const DAMAGE: &str = "\
 Nothing is written. Files are compared by length and digest, versions by content hash. The exit code is 4 when \
 something differs. A build of the same sources restores damaged files.";
 
+/// What `replay` does.
+const REPLAY: &str = "\
+Every recorded plan is executed over the versions that the run read, and its rows are written as the recorded policy \
+says, into a temporary folder that is removed at the end; the lake stays as it is. The exit code is 4 when a table has \
+other bytes than the run published, or cannot be computed again.";
+
+/// What `explain-diff` tells.
+const DIFFERENCES: &str = "\
+Fingerprints differ only where a field that is about the identity does. The exit code is 1 when something differs.";
+
 /// What `maintain` promises.
 const UPKEEP: &str = "\
 Every published run stays readable: no file is deleted that one of them reads. What was done is recorded in \
@@ -69,6 +79,12 @@ pub(crate) enum Command {
     /// Compare every file of what was published with what was recorded when it was written
     #[command(after_help = DAMAGE)]
     Verify(VerifyArguments),
+    /// Carry a published run out again from what it recorded, and compare every byte
+    #[command(after_help = REPLAY)]
+    Replay(ReplayArguments),
+    /// Show which fields differ between two runs
+    #[command(after_help = DIFFERENCES)]
+    ExplainDiff(ExplainDiffArguments),
     /// Keep the tables of a lake up as their policies say: compaction, checkpoints, vacuum
     #[command(after_help = UPKEEP)]
     Maintain(MaintainArguments),
@@ -78,6 +94,7 @@ impl Command {
     pub(crate) fn threads(&self) -> NonZeroUsize {
         match self {
             Self::Build(arguments) => arguments.threads(),
+            Self::Replay(arguments) => arguments.threads(),
             _ => available_threads(),
         }
     }
@@ -207,6 +224,48 @@ pub(crate) struct VerifyArguments {
     #[arg(long, conflicts_with = "run")]
     pub(crate) all: bool,
     /// How to print what was found
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArguments {
+    /// The run [default: the newest published one]
+    pub(crate) run: Option<String>,
+    /// The folder or URL of the lake
+    #[arg(long)]
+    pub(crate) lake: String,
+    /// Threads, at most 1024 [default: one per processor]; the tables do not depend on it
+    #[arg(long, value_name = "N", value_parser = threads)]
+    threads: Option<NonZeroUsize>,
+    /// Sorts, joins and aggregates spill to disk before they hold more than this many bytes
+    #[arg(long, value_name = "N", default_value_t = 1 << 30, value_parser = clap::value_parser!(u64).range(1 << 20..))]
+    pub(crate) max_memory_bytes: u64,
+    /// How to print what was found
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+impl ReplayArguments {
+    pub(crate) fn threads(&self) -> NonZeroUsize {
+        self.threads.unwrap_or_else(available_threads)
+    }
+}
+
+/// Arguments of `explain-diff`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainDiffArguments {
+    /// The one run
+    #[arg(value_name = "RUN_A")]
+    pub(crate) one: String,
+    /// The other run
+    #[arg(value_name = "RUN_B")]
+    pub(crate) other: String,
+    /// The folder or URL of the lake
+    #[arg(long)]
+    pub(crate) lake: String,
+    /// How to print what differs
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
 }

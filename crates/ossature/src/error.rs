@@ -48,6 +48,12 @@ pub(crate) enum Error {
     Differs { findings: usize, hint: &'static str },
     #[error("things in the lake that cannot be read, so that nothing is known of them: {findings}")]
     Unverified { findings: usize },
+    #[error("a folder for what is computed again cannot be made")]
+    Scratch { source: io::Error },
+    #[error("tables that are not what the run published, carried out again: {tables}")]
+    NotReplayed { tables: usize },
+    #[error("fields that differ: {fields}")]
+    RunsDiffer { fields: usize },
     #[error("standard output cannot be written")]
     Output { source: io::Error },
     #[error("the result cannot be rendered")]
@@ -88,6 +94,9 @@ impl Error {
             Self::Upkeep(_) => "upkeep_failed",
             Self::Differs { .. } => "lake_differs",
             Self::Unverified { .. } => "lake_unreadable",
+            Self::Scratch { .. } => "scratch_failed",
+            Self::NotReplayed { .. } => "replay_differs",
+            Self::RunsDiffer { .. } => "runs_differ",
             Self::Output { .. } => "stdout_failed",
             Self::Render(_) => "render_failed",
             Self::Interrupted(_) | Self::Abandoned(..) => "interrupted",
@@ -137,6 +146,13 @@ impl Error {
             Self::Unverified { .. } => {
                 Some("see to the storage, and verify again: nothing was found that differs".to_owned())
             }
+            Self::Scratch { .. } => {
+                Some("set TMPDIR to a folder that can be written into".to_owned())
+            }
+            Self::NotReplayed { .. } => Some(
+                "`ossature verify` tells whether the lake was changed since; the reasons are in the table"
+                    .to_owned(),
+            ),
             Self::NoOutputFile => Some("name the file with `--output FILE`".to_owned()),
             _ => None,
         }
@@ -161,8 +177,9 @@ impl Error {
             | "constraint_violated"
             | "stored_rows_violate"
             | "mapped_columns" => 3,
-            "symbol_collision" => 1,
-            "lake_differs" | "log_differs" | "table_recreated" => 4,
+            "symbol_collision" | "runs_differ" => 1,
+            "lake_differs" | "log_differs" | "table_recreated" | "replay_differs"
+            | "record_differs" => 4,
             "source_root_unreadable"
             | "no_output_file"
             | "query_too_deep"

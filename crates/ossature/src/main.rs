@@ -2,6 +2,7 @@
 
 mod build;
 mod cli;
+mod difference;
 mod error;
 mod graph;
 mod interrupt;
@@ -11,6 +12,7 @@ mod output;
 mod policy;
 mod progress;
 mod query;
+mod replay;
 mod runs;
 mod verify;
 
@@ -67,6 +69,8 @@ fn run(command: Command) -> Result<(), Error> {
             Command::Show(arguments) => runs::show(arguments).await,
             Command::Policy(arguments) => policy::policy(&arguments),
             Command::Verify(arguments) => verify::verify(arguments).await,
+            Command::Replay(arguments) => Box::pin(replay::replay(arguments)).await,
+            Command::ExplainDiff(arguments) => difference::explain_diff(arguments).await,
             Command::Maintain(arguments) => maintain::maintain(arguments).await,
         }
     });

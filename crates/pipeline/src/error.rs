@@ -80,6 +80,22 @@ pub enum Error {
         /// The dataset.
         dataset: DatasetName,
     },
+    /// What a run did is in no record.
+    #[error("there is no record of the {what} of `{dataset}`")]
+    Unrecorded {
+        /// The dataset.
+        dataset: String,
+        /// What is missing: the plan, the write.
+        what: &'static str,
+    },
+    /// A table cannot be computed again as it was.
+    #[error("`{dataset}` cannot be computed again as it was: {what}")]
+    CannotReplay {
+        /// The dataset.
+        dataset: String,
+        /// What is not as it was.
+        what: String,
+    },
     /// The lake has no published run.
     #[error("{lake} has no published run")]
     NothingPublished {
@@ -114,6 +130,8 @@ impl Error {
             Self::Records(error) => error.code(),
             Self::Compute { .. } => self.code_of_engine().unwrap_or("engine_failure"),
             Self::UnknownSource { .. } => "unknown_source",
+            Self::Unrecorded { .. } => "unrecorded",
+            Self::CannotReplay { .. } => "cannot_replay",
             Self::NothingPublished { .. } => "nothing_published",
             Self::NoSuchRun { .. } => "no_such_run",
         }
@@ -144,7 +162,10 @@ impl Error {
                 Some(format!("run `ossature build SRC --lake {lake}`"))
             }
             Self::NoSuchRun { lake, .. } => Some(format!("run `ossature runs --lake {lake}`")),
-            Self::UnknownSource { .. } => None,
+            Self::CannotReplay { .. } => Some(
+                "a run is carried out again by the version of the program that made it".to_owned(),
+            ),
+            Self::UnknownSource { .. } | Self::Unrecorded { .. } => None,
         }
     }
 

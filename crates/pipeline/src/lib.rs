@@ -8,6 +8,8 @@
 //! | when do readers see it? | [`Run::publish`] |
 //! | how are the tables kept up between runs? | [`keep_up`], [`UpkeepRequest`], [`UpkeepOutcome`] |
 //! | does the lake still hold what was published? | [`verify`], [`Verification`], [`Finding`] |
+//! | does a run give the same, carried out again? | [`replay`], [`Replay`], [`ReplayOutcome`] |
+//! | why do two runs have different fingerprints? | [`explain_difference`], [`FieldDifference`] |
 //! | how is a published run read? | [`PublishedRun::open`] |
 //! | what becomes of runs whose processes are gone? | [`abort_abandoned`] |
 //! | who answers for a query that failed? | [`is_fault_of_query`] |
@@ -76,20 +78,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod difference;
 mod error;
 mod event;
 mod failures;
 mod fault;
 mod published;
+mod replay;
 mod run;
 mod sources;
 mod upkeep;
 mod verify;
 
+pub use difference::{DifferenceKind, FieldDifference, RunDifference, explain_difference};
 pub use error::{Error, describe, own_words};
 pub use event::{Event, Observer};
 pub use fault::is_fault_of_query;
 pub use published::PublishedRun;
+pub use replay::{Replay, ReplayOutcome, ReplayRequest, ReplayedTable, replay};
 pub use run::{Run, RunRequest, abort_abandoned};
 pub use sources::SourceWriters;
 pub use upkeep::{UpkeepOutcome, UpkeepRequest, keep_up};

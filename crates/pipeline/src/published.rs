@@ -29,14 +29,7 @@ impl PublishedRun {
         session: &SessionSpec,
     ) -> Result<Self, Error> {
         let manifest = find(lake, run_id).await?;
-        let mut session = session.build()?;
-        ossature_udfs::register(&mut session).map_err(|error| {
-            ossature_registry::Error::Engine {
-                doing: "registering functions",
-                source: Box::new(error),
-            }
-        })?;
-        let mut catalog = Catalog::new(session);
+        let mut catalog = Catalog::new(crate::run::session(session)?);
         for output in &manifest.outputs {
             let Ok(name) = DatasetName::try_new(&output.name) else {
                 continue;

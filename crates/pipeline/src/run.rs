@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::datasource::ViewTable;
 use datafusion::error::DataFusionError;
 use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::SessionContext;
 use ossature_artifacts::{
     OutputRecords, OutputV1, PinV1, RunArtifacts, RunCompletion, RunLedger, RunManifestV1,
     RunStart, RunStatusV1,
@@ -122,13 +123,7 @@ impl Run {
     ///
     /// **Errors**: [`Error::Changed`], [`Error::Encoders`], [`Error::Records`], [`Error::Registry`] when a function cannot be registered.
     pub async fn begin(mut request: RunRequest) -> Result<Self, Error> {
-        let mut session = request.session.build()?;
-        ossature_udfs::register(&mut session).map_err(|error| {
-            ossature_registry::Error::Engine {
-                doing: "registering functions",
-                source: Box::new(error),
-            }
-        })?;
+        let session = session(&request.session)?;
         let pool = EncodePool::try_new(request.session.threads).map_err(Error::Encoders)?;
         let context = PlanContext::of(&session.state(), &request.versions, function_versions());
         request.start.environment = Some(context.environment().clone());
@@ -354,6 +349,16 @@ impl Run {
         }
         Box::pin(self.artifacts.store(&self.request.lake, at_unix_ms)).await
     }
+}
+
+/// A session with the functions of ours.
+pub(crate) fn session(spec: &SessionSpec) -> Result<SessionContext, Error> {
+    let mut session = spec.build()?;
+    ossature_udfs::register(&mut session).map_err(|error| ossature_registry::Error::Engine {
+        doing: "registering functions",
+        source: Box::new(error),
+    })?;
+    Ok(session)
 }
 
 /// The functions of ours, each with the version of its implementation.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ossature_lineage::{ColumnOrigin, InputFacts, OutputColumn, PlanBundle, Role};
+use ossature_lineage::{CanonicalPlan, ColumnOrigin, InputFacts, OutputColumn, PlanBundle, Role};
 use ossature_schema_spec::{CanonicalHasher, DatasetName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -114,8 +114,6 @@ impl PlanArtifactV1 {
     /// The artifact of the plan that computes `dataset`.
     pub fn of(dataset: &DatasetName, bundle: &PlanBundle) -> Self {
         let canonical = bundle.canonical();
-        let mut plan_hash = CanonicalHasher::new("ossature.plan_bytes.v1");
-        plan_hash.bytes(canonical.bytes());
         let input = |facts: &InputFacts| {
             let InputFacts { pin, schema } = facts;
             let columns = bundle.facts().columns(pin.dataset.as_str());
@@ -143,7 +141,7 @@ impl PlanArtifactV1 {
             encoding: canonical.encoding().as_str().to_owned(),
             fallback_reason: canonical.fallback_reason().map(str::to_owned),
             plan_bytes: canonical.bytes().len() as u64,
-            plan_hash: DigestV1::from(plan_hash.finish()),
+            plan_hash: plan_hash(canonical),
             inputs: bundle.inputs().iter().map(input).collect(),
             outputs: bundle
                 .facts()
@@ -156,4 +154,11 @@ impl PlanArtifactV1 {
             text: bundle.text().to_owned(),
         }
     }
+}
+
+/// A digest of an encoded plan.
+pub(crate) fn plan_hash(plan: &CanonicalPlan) -> DigestV1 {
+    let mut hasher = CanonicalHasher::new("ossature.plan_bytes.v1");
+    hasher.bytes(plan.bytes());
+    DigestV1::from(hasher.finish())
 }
