@@ -13,6 +13,7 @@ mod maintain;
 mod policy;
 mod program;
 mod query;
+mod replay;
 mod runs;
 mod secrets;
 mod shop;
