@@ -8,7 +8,8 @@
 //! | where do plans, writes, failed writes and scans go, and how do they come back? | [`RunArtifacts`], [`StoredArtifacts`], [`ArtifactTable`] |
 //! | what was done to the tables between runs? | [`MaintenanceRecord`] |
 //! | what identifies an artifact, and what are its bytes? | [`Envelope`], [`artifact_id`], [`canonical_json`], [`canonical_msgpack`] |
-//! | what may a payload look like, and what is wrong with one? | [`CONTRACTS`], [`Rejection`], [`Violation`] |
+//! | what may a payload look like, and what is wrong with one? | [`CONTRACTS`], [`Contract`], [`Rejection`], [`Violation`] |
+//! | does a change of a schema want another version? | [`classify`], [`SchemaChange`], [`Compatibility`] |
 //!
 //! ```text
 //! facts ─ twin ─ envelope ─┬─ canonical MsgPack ─ id
@@ -77,7 +78,9 @@ mod stored_artifacts;
 mod table;
 
 pub use canonical::{canonical_json, canonical_msgpack, decode_msgpack, pretty_json};
-pub use contract::{CONTRACTS, Contract, RejectedExample};
+pub use contract::{
+    CONTRACTS, Compatibility, Contract, Domain, RejectedExample, SchemaChange, classify,
+};
 pub use envelope::{Envelope, Payload, artifact_id};
 pub use error::Error;
 pub use ledger::{RunLedger, RunRecord};
