@@ -1,29 +1,15 @@
 //! The files in `contracts/`: fresh, complete, readable, and refused where they should be.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a fixture that cannot be made fails its test"
-)]
-
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use expect_test::expect_file;
 use ossature_artifacts::{CONTRACTS, Contract, Envelope, RejectedExample, pretty_json};
 use serde_json::{Value, json};
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts")
-}
+use crate::{check, folder, from_base64, to_base64};
 
-/// Compares a file of the folder, or writes it under `UPDATE_EXPECT=1`.
-#[track_caller]
-fn check(file: &str, want: &str) {
-    let path = folder().join(file);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    expect_file![path].assert_eq(want);
-}
+/// What there is in `contracts/`.
+const INDEX: &str = "index.json";
 
 fn schema_file(contract: &Contract) -> String {
     format!("{}.schema.json", contract.stem())
@@ -33,12 +19,21 @@ fn example_file(contract: &Contract) -> String {
     format!("examples/{}.json", contract.stem())
 }
 
+fn msgpack_file(contract: &Contract) -> String {
+    format!("examples/{}.msgpack.b64", contract.stem())
+}
+
 fn rejected_file(contract: &Contract, rejected: &RejectedExample) -> String {
     format!("rejected/{}.{}.json", contract.stem(), rejected.name)
 }
 
+#[track_caller]
+fn check_file(file: &str, want: &str) {
+    check(&format!("contracts/{file}"), want);
+}
+
 /// The example after the edits.
-fn edited(contract: &Contract, rejected: &RejectedExample) -> Value {
+pub(crate) fn edited(contract: &Contract, rejected: &RejectedExample) -> Value {
     let text = (contract.example)().unwrap().to_json().unwrap();
     let mut example: Value = serde_json::from_str(&text).unwrap();
     for (pointer, value) in rejected.edits {
@@ -56,8 +51,8 @@ fn edited(contract: &Contract, rejected: &RejectedExample) -> Value {
 #[test]
 fn schemas_are_fresh() {
     for contract in CONTRACTS {
-        let schema = pretty_json(&(contract.schema)()).unwrap();
-        check(&schema_file(contract), &schema);
+        let schema = pretty_json(&contract.schema()).unwrap();
+        check_file(&schema_file(contract), &schema);
     }
 }
 
@@ -71,7 +66,7 @@ fn rejected_examples_are_refused_as_committed() {
             let rejection = (contract.reseal)(&envelope).unwrap_err();
             let file = json!({"example": example, "violations": rejection.violations()});
             let file = pretty_json(&file).unwrap();
-            check(&rejected_file(contract, rejected), &file);
+            check_file(&rejected_file(contract, rejected), &file);
         }
     }
 }
@@ -80,26 +75,49 @@ fn rejected_examples_are_refused_as_committed() {
 #[test]
 fn examples_are_fresh_and_are_read_and_written_again_without_a_change() {
     for contract in CONTRACTS {
-        let example = (contract.example)().unwrap().to_pretty_json().unwrap();
-        check(&example_file(contract), &example);
+        let example = (contract.example)().unwrap();
+        check_file(&example_file(contract), &example.to_pretty_json().unwrap());
+        check_file(&msgpack_file(contract), &to_base64(&example));
     }
-    let mut read = 0;
-    for entry in fs::read_dir(folder().join("examples")).unwrap() {
-        let path = entry.unwrap().path();
-        let text = fs::read_to_string(&path).unwrap();
+    for contract in CONTRACTS {
+        let read = |file: String| fs::read_to_string(folder().join(file)).unwrap();
+        let text = read(example_file(contract));
         let envelope = Envelope::from_json(&text).unwrap();
-        let kind = path.file_name().unwrap().to_str().unwrap();
-        let contract = CONTRACTS
-            .iter()
-            .find(|contract| example_file(contract).ends_with(&format!("/{kind}")))
-            .unwrap_or_else(|| panic!("no contract has the example {kind}"));
         let again = (contract.reseal)(&envelope).unwrap();
-        assert_eq!(again.to_pretty_json().unwrap(), text, "{kind}");
-        let bytes = again.to_msgpack().unwrap();
-        assert_eq!(Envelope::from_msgpack(&bytes).unwrap(), again, "{kind}");
-        read += 1;
+        assert_eq!(again.to_pretty_json().unwrap(), text, "{}", contract.kind);
+        let text = read(msgpack_file(contract));
+        let bytes = from_base64(&text).unwrap();
+        let decoded = Envelope::from_msgpack(&bytes).unwrap();
+        assert_eq!(decoded, again, "{}", contract.kind);
+        assert_eq!(decoded.to_msgpack().unwrap(), bytes, "{}", contract.kind);
+        assert_eq!(to_base64(&decoded), text, "{}", contract.kind);
     }
-    assert_eq!(read, CONTRACTS.len());
+}
+
+#[test]
+fn the_index_is_fresh() {
+    let contracts: Vec<Value> = CONTRACTS.iter().map(index_entry).collect();
+    let index = pretty_json(&json!({"contracts": contracts})).unwrap();
+    check_file(INDEX, &index);
+}
+
+fn index_entry(contract: &Contract) -> Value {
+    let rejected = contract.rejected.iter();
+    let rejected = rejected.map(|it| rejected_file(contract, it));
+    json!({
+        "kind": contract.kind,
+        "version": contract.version,
+        "id": contract.urn(),
+        "domain": contract.domain.as_str(),
+        "table": contract.table.map(|table| table.name()),
+        "schema": schema_file(contract),
+        "examples": [{
+            "json": example_file(contract),
+            "msgpack": msgpack_file(contract),
+            "artifact_id": (contract.example)().unwrap().id().unwrap().to_hex(),
+        }],
+        "rejected": rejected.collect::<Vec<_>>(),
+    })
 }
 
 #[test]
@@ -111,7 +129,9 @@ fn no_file_is_left_behind() {
             rejected
                 .map(|rejected| rejected_file(contract, rejected))
                 .chain([schema_file(contract), example_file(contract)])
+                .chain([msgpack_file(contract)])
         })
+        .chain([INDEX.to_owned()])
         .collect();
     let mut orphans = Vec::new();
     for below in ["", "examples/", "rejected/"] {
