@@ -16,6 +16,9 @@
 //!                          └─ canonical JSON ─ row ─ one append per table ─ ... ─ manifest row: published
 //! ```
 //!
+//! A contract is registered once, in [`CONTRACTS`]. Its files in `contracts/`, its section in `docs/contracts.md` and the
+//! checks of released versions come from there; `cargo xtask contracts` writes them.
+//!
 //! Knows: JSON and `MsgPack` payloads, their contracts, the tables that hold them. Does not know: what a run does, clocks.
 //!
 //! ```

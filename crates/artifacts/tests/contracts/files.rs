@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use ossature_artifacts::{CONTRACTS, Contract, Envelope, RejectedExample, pretty_json};
+use ossature_artifacts::{
+    ArtifactTable, CONTRACTS, Contract, Envelope, RejectedExample, pretty_json,
+};
 use serde_json::{Value, json};
 
 use crate::{check, folder, from_base64, to_base64};
@@ -109,7 +111,7 @@ fn index_entry(contract: &Contract) -> Value {
         "version": contract.version,
         "id": contract.urn(),
         "domain": contract.domain.as_str(),
-        "table": contract.table.map(|table| table.name()),
+        "table": contract.table.map(ArtifactTable::name),
         "schema": schema_file(contract),
         "examples": [{
             "json": example_file(contract),

@@ -150,7 +150,9 @@ proptest! {
 
 #[test]
 fn examples_are_what_the_body_says_of_artifacts() {
-    seeds().iter().for_each(|seed| decode(seed));
+    for seed in seeds() {
+        decode(&seed);
+    }
 }
 
 #[test]
