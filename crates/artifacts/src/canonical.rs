@@ -168,6 +168,19 @@ mod tests {
     }
 
     #[test]
+    fn both_forms_are_read_to_the_same_depth() {
+        for (depth, is_read) in [(1, true), (127, true), (128, false), (1_000, false)] {
+            let text = "[".repeat(depth) + &"]".repeat(depth);
+            let bytes = [vec![0x91; depth - 1], vec![0x90]].concat();
+            let from_text = serde_json::from_str::<Value>(&text).ok();
+            let from_bytes = decode_msgpack(&bytes);
+            assert_eq!(from_text.is_some(), is_read, "{depth}");
+            assert_eq!(from_bytes.is_ok(), is_read, "{depth}");
+            assert_eq!(from_bytes.ok(), from_text, "{depth}");
+        }
+    }
+
+    #[test]
     fn other_bytes_for_the_same_value_are_refused() {
         let long_form = [0xcd, 0x00, 0x07];
         let behind = [0x07, 0x07];
