@@ -177,7 +177,7 @@ impl<'a> Check<'a> {
             met => {
                 let code = ViolationCode::WrongValue;
                 let wanted = "exactly one of the alternatives".to_owned();
-                self.report(code, path, wanted, format!("a value of {met}"));
+                self.report(code, path, wanted, format!("a value of {met} of them"));
             }
         }
     }

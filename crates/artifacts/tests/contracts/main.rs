@@ -11,6 +11,7 @@ mod hostile;
 mod reference;
 mod release;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,21 @@ fn root() -> PathBuf {
 /// Where what was generated from [`CONTRACTS`] lies.
 fn folder() -> PathBuf {
     root().join("contracts")
+}
+
+/// The files below a folder: their paths from it, each behind a prefix. A folder that is not there has none.
+fn files_below(folder: &Path, prefix: &str) -> BTreeSet<String> {
+    let mut files = BTreeSet::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let entry = entry.unwrap();
+        let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type().unwrap().is_dir() {
+            files.extend(files_below(&entry.path(), &format!("{path}/")));
+        } else {
+            files.insert(path);
+        }
+    }
+    files
 }
 
 /// Compares a file, given by its path from the root, or writes it under `UPDATE_EXPECT=1`.

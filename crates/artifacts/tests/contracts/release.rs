@@ -14,7 +14,7 @@ use ossature_artifacts::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{folder, from_base64, to_base64};
+use crate::{files_below, folder, from_base64, to_base64};
 
 /// The digests of all frozen files, in the form of `sha256sum`.
 const SUMS: &str = "SHA256SUMS";
@@ -70,22 +70,7 @@ fn digest(bytes: &[u8]) -> String {
 
 /// The files of the folder that are frozen, or that someone put there: their paths from the folder.
 fn files(folder: &Path) -> BTreeSet<String> {
-    fn walk(folder: &Path, prefix: &str, found: &mut BTreeSet<String>) {
-        let Ok(entries) = fs::read_dir(folder) else {
-            return;
-        };
-        for entry in entries {
-            let entry = entry.unwrap();
-            let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            if entry.file_type().unwrap().is_dir() {
-                walk(&entry.path(), &format!("{path}/"), found);
-            } else {
-                found.insert(path);
-            }
-        }
-    }
-    let mut found = BTreeSet::new();
-    walk(folder, "", &mut found);
+    let mut found = files_below(folder, "");
     found.retain(|path| !BESIDE.contains(&path.as_str()));
     found
 }

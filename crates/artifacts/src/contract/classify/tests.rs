@@ -965,3 +965,88 @@ fn what_is_not_understood_is_breaking() {
         ],
     );
 }
+
+#[test]
+fn what_is_not_understood_may_refer_to_something_else_than_before() {
+    let not = |name: &str| {
+        format!(
+            r##"{{"properties": {{"a": {{"not": {{"$ref": "#/$defs/A"}}}}}}, "$defs": {{"A": {{"type": "{name}"}}}}}}"##
+        )
+    };
+    check(&not("null"), &not("null"), &expect![""]);
+    check(
+        &not("null"),
+        &not("string"),
+        &expect![
+            "/properties/a: `not` is not understood, so nothing is sure (backward breaking, forward breaking)"
+        ],
+    );
+}
+
+#[test]
+fn a_value_that_is_listed_and_constant_has_to_be_both() {
+    check(
+        r#"{"const": "b"}"#,
+        r#"{"anyOf": [{"enum": ["a", "b"], "const": "a"}, {"type": "null"}]}"#,
+        &expect![[r#"
+            the schema: the alternative "b" is gone (backward breaking, forward compatible)
+            /anyOf/0: the alternative "a" is new (backward compatible, forward breaking)
+            /anyOf/1: the alternative of type null is new (backward compatible, forward breaking)"#]],
+    );
+}
+
+#[test]
+fn a_fraction_without_a_rest_may_be_an_integer() {
+    check(
+        r#"{"oneOf": [{"const": 1}]}"#,
+        r#"{"oneOf": [{"const": 1}, {"const": 1.0}]}"#,
+        &expect![[r#"
+            the schema: a value may meet two alternatives of `oneOf`, which then refuses it (backward breaking, forward compatible)
+            /oneOf/1: the alternative 1.0 is new (backward compatible, forward breaking)"#]],
+    );
+}
+
+#[test]
+fn a_field_may_be_accepted_by_a_pattern_of_its_name() {
+    let closed =
+        r#"{"type": "object", "patternProperties": {"^a": {}}, "additionalProperties": false}"#;
+    let wants = r#"{"type": "object", "properties": {"a": {}}, "required": ["a"]}"#;
+    check(
+        &format!(r#"{{"oneOf": [{closed}]}}"#),
+        &format!(r#"{{"oneOf": [{closed}, {wants}]}}"#),
+        &expect![[r#"
+            the schema: a value may meet two alternatives of `oneOf`, which then refuses it (backward breaking, forward compatible)
+            /oneOf/1: the alternative of type object is new (backward compatible, forward breaking)"#]],
+    );
+}
+
+#[test]
+fn alternatives_that_change_places_between_choices_are_no_longer_the_same() {
+    let (small, large) = (
+        r#"{"type": "integer", "maximum": 5}"#,
+        r#"{"type": "integer", "minimum": 4}"#,
+    );
+    let nested = |inner: &str, outer: &str| {
+        format!(r#"{{"anyOf": [{{"oneOf": [{small}, {inner}]}}, {outer}]}}"#)
+    };
+    let null = r#"{"type": "null"}"#;
+    check(
+        &nested(large, null),
+        &nested(null, large),
+        &expect![
+            "the schema: a value may meet two alternatives of `oneOf`, which then refuses it (backward compatible, forward breaking)"
+        ],
+    );
+}
+
+/// The list of the old schema holds lists and nulls, the one of the new schema lists alone.
+#[test]
+fn a_part_of_a_schema_is_not_taken_for_the_whole() {
+    check(
+        r##"{"$ref": "#/$defs/W", "$defs": {"W": {"type": ["array", "null"], "items": {"$ref": "#/$defs/W"}}}}"##,
+        r##"{"$ref": "#/$defs/N", "$defs": {"N": {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/N/anyOf/0"}}, {"type": "null"}]}}}"##,
+        &expect![
+            "/$defs/N/anyOf/0: `null` is no longer accepted (backward breaking, forward compatible)"
+        ],
+    );
+}
