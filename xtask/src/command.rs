@@ -9,8 +9,10 @@ use crate::generated::Mode;
 pub(crate) const USAGE: &str = "\
 cargo xtask tidy [--fix]            check the house rules; --fix rewrites the generated parts
 cargo xtask licences                check the licences of all dependencies
-cargo xtask contracts [--check]     write (or only compare) the JSON Schemas and examples in contracts/
+cargo xtask contracts [--check]     write (or only compare) contracts/ and docs/contracts.md
+cargo xtask contracts --release     freeze the versions in contracts/ that were not released before
 cargo xtask goldens [--check]       write (or only compare) the plan goldens in tests/goldens/
+cargo xtask fuzz SECONDS            look for bytes that decoding does not bear (needs cargo-fuzz)
 cargo xtask oracle --corpus DIR     compare the extractor with CPython over every Python file below DIR
 cargo xtask ci [--list]             run every check that a change must pass; --list names them
 cargo xtask help                    print this text
@@ -28,10 +30,17 @@ pub(crate) enum Command {
     },
     /// Check the licences of all dependencies.
     Licences,
-    /// The published JSON Schemas and their examples.
+    /// The published JSON Schemas, their examples and their reference.
     Contracts(Mode),
+    /// Freeze the contracts that are there.
+    ReleaseContracts,
     /// The rendered plans.
     Goldens(Mode),
+    /// Decoding against a fuzzer.
+    Fuzz {
+        /// How long, at the most.
+        seconds: u32,
+    },
     /// The extractor against CPython.
     Oracle {
         /// The folder whose Python files are compared.
@@ -56,8 +65,14 @@ impl Command {
             ["licences"] => Self::Licences,
             ["contracts"] => Self::Contracts(Mode::Write),
             ["contracts", "--check"] => Self::Contracts(Mode::Check),
+            ["contracts", "--release"] => Self::ReleaseContracts,
             ["goldens"] => Self::Goldens(Mode::Write),
             ["goldens", "--check"] => Self::Goldens(Mode::Check),
+            ["fuzz", seconds] => Self::Fuzz {
+                seconds: seconds.parse().map_err(|_| Error::Usage {
+                    found: words.join(" "),
+                })?,
+            },
             ["oracle", "--corpus", corpus] => Self::Oracle {
                 corpus: PathBuf::from(corpus),
             },
@@ -93,7 +108,9 @@ mod tests {
         check("", &expect!["Help"]);
         check("tidy --fix", &expect!["Tidy { fix: true }"]);
         check("contracts --check", &expect!["Contracts(Check)"]);
+        check("contracts --release", &expect!["ReleaseContracts"]);
         check("goldens", &expect!["Goldens(Write)"]);
+        check("fuzz 60", &expect!["Fuzz { seconds: 60 }"]);
         check(
             "oracle --corpus lib",
             &expect![[r#"Oracle { corpus: "lib" }"#]],
@@ -108,5 +125,6 @@ mod tests {
             &expect!["refused: `tidy --fixx` is not a command"],
         );
         check("oracle", &expect!["refused: `oracle` is not a command"]);
+        check("fuzz -1", &expect!["refused: `fuzz -1` is not a command"]);
     }
 }

@@ -12,6 +12,8 @@ pub(crate) enum Mode {
     Write,
     /// Fail on what is stale.
     Check,
+    /// Freeze what is there as a release.
+    Release,
 }
 
 /// One generator: the test that writes.
@@ -22,15 +24,40 @@ pub(crate) struct Generator {
     command: &'static [&'static str],
 }
 
-/// The JSON Schemas and examples in `contracts/`.
+/// The JSON Schemas and examples in `contracts/`, and `docs/contracts.md`.
 pub(crate) const CONTRACTS: Generator = Generator {
     command: &["cargo", "test", "--workspace", "--test", "contracts"],
+};
+
+/// The released versions in `contracts/released/`, which are only ever added to.
+const RELEASED: Generator = Generator {
+    command: &[
+        "cargo",
+        "test",
+        "--workspace",
+        "--test",
+        "contracts",
+        "frozen_when_it_is_asked_for",
+    ],
 };
 
 /// The rendered plans in `tests/goldens/`, and `docs/tables.md`.
 pub(crate) const GOLDENS: Generator = Generator {
     command: &["cargo", "test", "--workspace", "--test", "it", "goldens"],
 };
+
+/// Freezes the contracts, once nothing about them is stale or broken, and prints what came of it.
+///
+/// **Errors**: those of [`Generator::run`].
+pub(crate) fn release_contracts(root: &Path) -> Result<(), Error> {
+    CONTRACTS.run(Mode::Check, root)?;
+    RELEASED.run(Mode::Release, root)?;
+    process::run(
+        root,
+        &["git", "status", "--short", "contracts/released"],
+        &[],
+    )
+}
 
 impl Generator {
     /// Starts the generator.
@@ -53,11 +80,12 @@ fn lists_a_test(listing: &str) -> bool {
     listing.lines().any(|line| line.ends_with(": test"))
 }
 
-/// `expect-test` writes instead of comparing when this is set.
+/// `expect-test` writes instead of comparing when the first is set; the test that freezes does nothing without the second.
 fn env(mode: Mode) -> &'static [(&'static str, &'static str)] {
     match mode {
         Mode::Write => &[("UPDATE_EXPECT", "1")],
         Mode::Check => &[],
+        Mode::Release => &[("OSSATURE_RELEASE", "1")],
     }
 }
 
@@ -65,7 +93,7 @@ fn env(mode: Mode) -> &'static [(&'static str, &'static str)] {
 mod tests {
     use expect_test::expect;
 
-    use super::{CONTRACTS, GOLDENS, Mode, env, lists_a_test};
+    use super::{CONTRACTS, GOLDENS, Mode, RELEASED, env, lists_a_test};
     use crate::process::render;
 
     #[test]
@@ -74,6 +102,10 @@ mod tests {
             .assert_eq(&render(CONTRACTS.command, env(Mode::Write)));
         expect!["cargo test --workspace --test it goldens"]
             .assert_eq(&render(GOLDENS.command, env(Mode::Check)));
+        expect![
+            "OSSATURE_RELEASE=1 cargo test --workspace --test contracts frozen_when_it_is_asked_for"
+        ]
+        .assert_eq(&render(RELEASED.command, env(Mode::Release)));
     }
 
     #[test]

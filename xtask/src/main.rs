@@ -14,6 +14,7 @@
 mod ci;
 mod command;
 mod error;
+mod fuzz;
 mod generated;
 mod licences;
 mod manifest;
@@ -60,7 +61,9 @@ fn run(command: &Command, root: &Path) -> Result<(), Error> {
         }
         Command::Licences => report(&licences::problems(root)?),
         Command::Contracts(mode) => generated::CONTRACTS.run(*mode, root),
+        Command::ReleaseContracts => generated::release_contracts(root),
         Command::Goldens(mode) => generated::GOLDENS.run(*mode, root),
+        Command::Fuzz { seconds } => fuzz::run(root, *seconds),
         Command::Oracle { corpus } => oracle::run(root, corpus),
         Command::Ci => ci::run(root),
         Command::CiSteps => {

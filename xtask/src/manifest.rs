@@ -23,6 +23,8 @@ pub(crate) struct Manifest {
     pub(crate) takes_workspace_lints: bool,
     /// Whether it has dependencies for some platforms only.
     pub(crate) has_target_tables: bool,
+    /// Whether it is a workspace of its own, outside of the one at the root.
+    pub(crate) is_outside: bool,
 }
 
 /// One line of a dependency table.
@@ -36,6 +38,8 @@ pub(crate) struct Dependency {
     pub(crate) line: usize,
     /// Whether it is exactly `name.workspace = true`.
     pub(crate) from_workspace: bool,
+    /// Whether it is a package of the clone, named by its folder.
+    pub(crate) from_path: bool,
 }
 
 /// Which dependency table.
@@ -63,6 +67,7 @@ struct CargoToml {
     lints: Table,
     #[serde(default)]
     target: Table,
+    workspace: Option<Table>,
 }
 
 #[derive(Deserialize)]
@@ -104,6 +109,7 @@ impl Manifest {
                 section,
                 line: line_of(text, value.span().start),
                 from_workspace: takes_from_workspace(value.as_ref()),
+                from_path: value.as_ref().get("path").is_some(),
             }));
         }
         let folder = path.trim_end_matches("/Cargo.toml").rsplit('/').next();
@@ -114,6 +120,7 @@ impl Manifest {
             dependencies,
             takes_workspace_lints: parsed.lints.get("workspace") == Some(&Value::Boolean(true)),
             has_target_tables: !parsed.target.is_empty(),
+            is_outside: parsed.workspace.is_some(),
         })
     }
 

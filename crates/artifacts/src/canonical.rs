@@ -1,5 +1,6 @@
 //! Canonical bytes: one JSON text and one MsgPack encoding for every value, whatever built it.
 
+use serde::Deserialize;
 use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
 
@@ -74,15 +75,22 @@ pub fn canonical_msgpack(value: &Value) -> Result<Vec<u8>, Error> {
     rmp_serde::to_vec(&Sorted(value)).map_err(Error::unencodable)
 }
 
+/// How many lists and maps may lie in each other. It is what JSON text may have, so that whatever is read from one
+/// form is read from the other, and what a small stack has room for.
+const NESTING_MAX: usize = 127;
+
 /// Reads what [`canonical_msgpack`] wrote, and nothing else: bytes that are decoded are the bytes that the value is
-/// encoded to.
+/// encoded to. Lists and maps lie in each other at most 127 deep, as in JSON text.
 ///
 /// **Errors**: a [`Rejection`] with [`ViolationCode::NotMsgPack`] or [`ViolationCode::NotCanonical`].
 pub fn decode_msgpack(bytes: &[u8]) -> Result<Value, Rejection> {
     let refuse = |code, expected: &str, actual: String| {
         Rejection::one(Violation::new(code, "", expected, actual))
     };
-    let value: Value = rmp_serde::from_slice(bytes)
+    let mut decoder = rmp_serde::Deserializer::from_read_ref(bytes);
+    // The decoder stops at the depth that it is given.
+    decoder.set_max_depth(NESTING_MAX + 1);
+    let value = Value::deserialize(&mut decoder)
         .map_err(|error| refuse(ViolationCode::NotMsgPack, "MsgPack", error.to_string()))?;
     match canonical_msgpack(&value) {
         Ok(again) if again == bytes => Ok(value),
@@ -157,6 +165,19 @@ mod tests {
         assert!(canonical_msgpack(&json!(1e300)).is_err());
         let half = [0xca, 0x3f, 0x00, 0x00, 0x00];
         assert!(decode_msgpack(&half).is_err());
+    }
+
+    #[test]
+    fn both_forms_are_read_to_the_same_depth() {
+        for (depth, is_read) in [(1, true), (127, true), (128, false), (1_000, false)] {
+            let text = "[".repeat(depth) + &"]".repeat(depth);
+            let bytes = [vec![0x91; depth - 1], vec![0x90]].concat();
+            let from_text = serde_json::from_str::<Value>(&text).ok();
+            let from_bytes = decode_msgpack(&bytes);
+            assert_eq!(from_text.is_some(), is_read, "{depth}");
+            assert_eq!(from_bytes.is_ok(), is_read, "{depth}");
+            assert_eq!(from_bytes.ok(), from_text, "{depth}");
+        }
     }
 
     #[test]

@@ -1,15 +1,54 @@
 //! The contracts of all payloads, as a table: schema, example, and examples that are refused.
 
+mod annotation;
+mod classify;
 mod example;
 
 use serde_json::Value;
 
+pub use classify::{Compatibility, SchemaChange, classify};
+
 use crate::schema::envelope_schema;
 use crate::{
-    Envelope, Error, MaintenanceFactV1, Payload, PlanArtifactV1, PolicyArtifactV1,
+    ArtifactTable, Envelope, Error, MaintenanceFactV1, Payload, PlanArtifactV1, PolicyArtifactV1,
     ProtocolReportV1, Rejection, RunManifestV1, ScanArtifactV1, StatsDecisionV1, WriteArtifactV1,
     WriteFailureV1,
 };
+
+/// The part of the system that a payload belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Domain {
+    /// What was computed, and from what.
+    Plan,
+    /// What became of a table.
+    Write,
+    /// What was read of a table.
+    Scan,
+    /// The life of a run, and what it published.
+    Run,
+    /// What was wanted of a table, and whether it can be had.
+    Policy,
+    /// What was done to tables between runs.
+    Maintenance,
+}
+
+impl Domain {
+    /// The keyword of schemas that names it.
+    const KEYWORD: &str = "x-domain";
+
+    /// A stable identifier, for programs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Write => "write",
+            Self::Scan => "scan",
+            Self::Run => "run",
+            Self::Policy => "policy",
+            Self::Maintenance => "maintenance",
+        }
+    }
+}
 
 /// The contract of one kind of payload.
 #[derive(Debug, Clone, Copy)]
@@ -19,14 +58,18 @@ pub struct Contract {
     pub kind: &'static str,
     /// The version of the contract.
     pub version: u32,
-    /// The JSON Schema of the envelopes that carry it.
-    pub schema: fn() -> Value,
+    /// The part of the system that the payload belongs to.
+    pub domain: Domain,
+    /// The table whose rows carry the payload. Without one, it is a part of other payloads.
+    pub table: Option<ArtifactTable>,
     /// An envelope that meets the contract and has every field.
     pub example: fn() -> Result<Envelope, Error>,
     /// Decodes an envelope of this kind and seals the payload again.
     pub reseal: fn(&Envelope) -> Result<Envelope, Rejection>,
     /// Ways in which the example stops to meet the contract.
     pub rejected: &'static [RejectedExample],
+    /// The rules of the schema alone.
+    rules: fn() -> Value,
 }
 
 impl Contract {
@@ -35,21 +78,43 @@ impl Contract {
         format!("{}.v{}", self.kind, self.version)
     }
 
+    /// The name of the contract among all schemas: `urn:ossature:contract:run_manifest:v1`.
+    pub fn urn(&self) -> String {
+        format!("urn:ossature:contract:{}:v{}", self.kind, self.version)
+    }
+
+    /// The JSON Schema (2020-12) of the envelopes that carry the payload.
+    ///
+    /// Beside the rules it says `x-domain`, `x-strictness` (`strict`: fields that it does not name are refused) and, for
+    /// every field, `x-maturity` (`stable`, `experimental` or `deprecated`).
+    pub fn schema(&self) -> Value {
+        annotation::annotated(self, (self.rules)())
+    }
+
     const fn of<P: Payload>(
+        domain: Domain,
         example: fn() -> Result<Envelope, Error>,
         rejected: &'static [RejectedExample],
     ) -> Self {
         Self {
             kind: P::KIND,
             version: P::VERSION,
-            schema: envelope_schema::<P>,
+            domain,
+            table: None,
             example,
             reseal: |envelope| {
                 let payload: P = envelope.open()?;
                 Envelope::seal(&payload).map_err(|error| Rejection::unreadable(&error))
             },
             rejected,
+            rules: envelope_schema::<P>,
         }
+    }
+
+    /// The table whose rows carry the payload.
+    const fn kept_in(mut self, table: ArtifactTable) -> Self {
+        self.table = Some(table);
+        self
     }
 }
 
@@ -73,17 +138,22 @@ const fn rejected(
 /// The contract of every kind of payload, ordered by name.
 pub const CONTRACTS: &[Contract] = &[
     Contract::of::<MaintenanceFactV1>(
+        Domain::Maintenance,
         example::maintenance_fact,
         &[rejected("no_upkeep", &[("/payload/upkeep", None)])],
-    ),
+    )
+    .kept_in(ArtifactTable::MaintenanceFacts),
     Contract::of::<PlanArtifactV1>(
+        Domain::Plan,
         example::plan_artifact,
         &[
             rejected("digest", &[("/payload/fingerprint", Some(r#""ABC""#))]),
             rejected("missing_input", &[("/payload/inputs/0/pin/dataset", None)]),
         ],
-    ),
+    )
+    .kept_in(ArtifactTable::PlanArtifacts),
     Contract::of::<PolicyArtifactV1>(
+        Domain::Policy,
         example::policy_artifact,
         &[rejected(
             "negative_rows",
@@ -91,6 +161,7 @@ pub const CONTRACTS: &[Contract] = &[
         )],
     ),
     Contract::of::<ProtocolReportV1>(
+        Domain::Policy,
         example::protocol_report,
         &[rejected(
             "no_version",
@@ -98,6 +169,7 @@ pub const CONTRACTS: &[Contract] = &[
         )],
     ),
     Contract::of::<RunManifestV1>(
+        Domain::Run,
         example::run_manifest,
         &[
             rejected("kind", &[("/kind", Some(r#""run""#))]),
@@ -114,12 +186,16 @@ pub const CONTRACTS: &[Contract] = &[
             ),
             rejected("version", &[("/version", Some("2"))]),
         ],
-    ),
+    )
+    .kept_in(ArtifactTable::RunManifest),
     Contract::of::<ScanArtifactV1>(
+        Domain::Scan,
         example::scan_artifact,
         &[rejected("mode", &[("/payload/mode", Some(r#""quick""#))])],
-    ),
+    )
+    .kept_in(ArtifactTable::ScanArtifacts),
     Contract::of::<StatsDecisionV1>(
+        Domain::Policy,
         example::stats_decision,
         &[rejected(
             "columns",
@@ -127,11 +203,15 @@ pub const CONTRACTS: &[Contract] = &[
         )],
     ),
     Contract::of::<WriteArtifactV1>(
+        Domain::Write,
         example::write_artifact,
         &[rejected("unknown", &[("/payload/duration_ms", Some("7"))])],
-    ),
+    )
+    .kept_in(ArtifactTable::WriteArtifacts),
     Contract::of::<WriteFailureV1>(
+        Domain::Write,
         example::write_failure,
         &[rejected("orphans", &[("/payload/orphans", Some("2"))])],
-    ),
+    )
+    .kept_in(ArtifactTable::WriteFailures),
 ];

@@ -9,12 +9,16 @@
 //! | with what is a run carried out again? | [`RecordedPlan`], [`RecordedWrite`] |
 //! | what was done to the tables between runs? | [`MaintenanceRecord`] |
 //! | what identifies an artifact, and what are its bytes? | [`Envelope`], [`artifact_id`], [`canonical_json`], [`canonical_msgpack`] |
-//! | what may a payload look like, and what is wrong with one? | [`CONTRACTS`], [`Rejection`], [`Violation`] |
+//! | what may a payload look like, and what is wrong with one? | [`CONTRACTS`], [`Contract`], [`Rejection`], [`Violation`] |
+//! | does a change of a schema want another version? | [`classify`], [`SchemaChange`], [`Compatibility`] |
 //!
 //! ```text
 //! facts ─ twin ─ envelope ─┬─ canonical MsgPack ─ id
 //!                          └─ columns, and the MsgPack beside them ─ one append per table ─ ... ─ manifest row: published
 //! ```
+//!
+//! A contract is registered once, in [`CONTRACTS`]. Its files in `contracts/`, its section in `docs/contracts.md` and the
+//! checks of released versions come from there; `cargo xtask contracts` writes them.
 //!
 //! Knows: JSON and `MsgPack` payloads, their contracts, the tables that hold them. Does not know: what a run does, clocks.
 //!
@@ -76,7 +80,9 @@ mod stored_artifacts;
 mod table;
 
 pub use canonical::{canonical_json, canonical_msgpack, decode_msgpack, pretty_json};
-pub use contract::{CONTRACTS, Contract, RejectedExample};
+pub use contract::{
+    CONTRACTS, Compatibility, Contract, Domain, RejectedExample, SchemaChange, classify,
+};
 pub use envelope::{Envelope, Payload, artifact_id};
 pub use error::Error;
 pub use ledger::{RunLedger, RunRecord};

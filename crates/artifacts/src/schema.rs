@@ -35,8 +35,9 @@ pub(crate) fn envelope_schema<P: Payload>() -> Value {
 
 /// The keywords that [`violations`] checks, and those that check nothing. The test of contracts refuses others.
 #[cfg(test)]
-const KEYWORDS: [&str; 19] = [
+const KEYWORDS: [&str; 23] = [
     "$defs",
+    "$id",
     "$ref",
     "$schema",
     "additionalProperties",
@@ -55,7 +56,31 @@ const KEYWORDS: [&str; 19] = [
     "title",
     "type",
     "uniqueItems",
+    "x-domain",
+    "x-maturity",
+    "x-strictness",
 ];
+
+/// The smallest and the largest integer of a format that stands for a machine's integers.
+pub(crate) fn integer_range(format: &str) -> Option<(i128, i128)> {
+    Some(match format {
+        "int8" => (i8::MIN.into(), i8::MAX.into()),
+        "int16" => (i16::MIN.into(), i16::MAX.into()),
+        "int32" => (i32::MIN.into(), i32::MAX.into()),
+        "int64" | "int" => (i64::MIN.into(), i64::MAX.into()),
+        "uint8" => (0, u8::MAX.into()),
+        "uint16" => (0, u16::MAX.into()),
+        "uint32" => (0, u32::MAX.into()),
+        "uint64" | "uint" => (0, u64::MAX.into()),
+        _ => return None,
+    })
+}
+
+/// A number as an integer, when it is one.
+pub(crate) fn integer(value: &Value) -> Option<i128> {
+    let signed = value.as_i64().map(i128::from);
+    signed.or_else(|| value.as_u64().map(i128::from))
+}
 
 /// Everything that `value` does and `schema` does not allow, ordered by place.
 ///
@@ -76,18 +101,25 @@ struct Check<'a> {
     found: Vec<Violation>,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
     fn report(&mut self, code: ViolationCode, path: &str, expected: String, actual: String) {
         self.found
             .push(Violation::new(code, path, expected, actual));
     }
 
     fn value(&mut self, schema: &Value, value: &Value, path: &str) {
-        if let Some(target) = self.target(schema) {
-            return self.value(&target, value, path);
+        if schema == &Value::Bool(false) {
+            let code = ViolationCode::WrongValue;
+            return self.report(code, path, "nothing".to_owned(), describe(value));
         }
-        if let Some(branches) = list(schema, "anyOf").or_else(|| list(schema, "oneOf")) {
-            return self.one_of(branches, value, path);
+        if let Some(target) = self.target(schema) {
+            self.value(target, value, path);
+        }
+        if let Some(branches) = list(schema, "anyOf") {
+            self.any_of(branches, value, path);
+        }
+        if let Some(branches) = list(schema, "oneOf") {
+            self.one_of(branches, value, path);
         }
         if let Some(wanted) = schema.get("const").filter(|wanted| *wanted != value) {
             let code = ViolationCode::WrongValue;
@@ -105,38 +137,64 @@ impl Check<'_> {
         }
         match value {
             Value::Object(fields) => self.object(schema, fields, path),
-            Value::Array(items) => {
-                for (at, item) in items.iter().enumerate() {
-                    if let Some(wanted) = schema.get("items") {
-                        self.value(wanted, item, &format!("{path}/{at}"));
-                    }
-                }
-            }
+            Value::Array(items) => self.array(schema, items, path),
             Value::Number(_) => self.number(schema, value, path),
             Value::String(text) => self.text(schema, text, path),
             Value::Null | Value::Bool(_) => {}
         }
     }
 
-    fn target(&self, schema: &Value) -> Option<Value> {
+    fn target(&self, schema: &Value) -> Option<&'a Value> {
         let pointer = schema.get("$ref")?.as_str()?.strip_prefix('#')?;
-        self.root.pointer(pointer).cloned()
+        self.root.pointer(pointer)
     }
 
-    /// A value that meets no branch is told what the only branch with substance asks for, where there is only one.
+    /// What each branch finds wrong with the value.
+    fn faults(&self, branches: &[Value], value: &Value, path: &str) -> Vec<Vec<Violation>> {
+        let faults = branches.iter().map(|branch| {
+            let mut check = Check {
+                root: self.root,
+                found: Vec::new(),
+            };
+            check.value(branch, value, path);
+            check.found
+        });
+        faults.collect()
+    }
+
+    fn any_of(&mut self, branches: &[Value], value: &Value, path: &str) {
+        let faults = self.faults(branches, value, path);
+        if !faults.iter().any(Vec::is_empty) {
+            self.meets_none(branches, faults, value, path);
+        }
+    }
+
     fn one_of(&mut self, branches: &[Value], value: &Value, path: &str) {
-        let faults: Vec<Vec<Violation>> = branches
-            .iter()
-            .map(|branch| {
-                let mut check = Check {
-                    root: self.root,
-                    found: Vec::new(),
-                };
-                check.value(branch, value, path);
-                check.found
-            })
-            .collect();
-        if faults.iter().any(Vec::is_empty) {
+        let faults = self.faults(branches, value, path);
+        match faults.iter().filter(|faults| faults.is_empty()).count() {
+            0 => self.meets_none(branches, faults, value, path),
+            1 => {}
+            met => {
+                let code = ViolationCode::WrongValue;
+                let wanted = "exactly one of the alternatives".to_owned();
+                self.report(code, path, wanted, format!("a value of {met} of them"));
+            }
+        }
+    }
+
+    /// A value that meets no branch is told what the one branch asks for that it belongs to: the only one that finds
+    /// nothing wrong with it as a whole, or the only one with substance.
+    fn meets_none(
+        &mut self,
+        branches: &[Value],
+        faults: Vec<Vec<Violation>>,
+        value: &Value,
+        path: &str,
+    ) {
+        let is_inside = |faults: &&Vec<Violation>| faults.iter().all(|fault| fault.path != path);
+        let mut inside = faults.iter().filter(is_inside);
+        if let (Some(only), None) = (inside.next(), inside.next()) {
+            self.found.extend(only.iter().cloned());
             return;
         }
         let is_null = |branch: &&Value| type_names(branch) == ["null"];
@@ -148,6 +206,23 @@ impl Check<'_> {
         let wanted = faults.iter().flatten().map(|fault| fault.expected.clone());
         let wanted = alternatives(wanted);
         self.report(ViolationCode::WrongValue, path, wanted, value.to_string());
+    }
+
+    fn array(&mut self, schema: &Value, items: &[Value], path: &str) {
+        if let Some(wanted) = schema.get("items") {
+            for (at, item) in items.iter().enumerate() {
+                self.value(wanted, item, &format!("{path}/{at}"));
+            }
+        }
+        if schema.get("uniqueItems") == Some(&Value::Bool(true)) {
+            for (at, item) in items.iter().enumerate() {
+                if items[..at].contains(item) {
+                    let at = format!("{path}/{at}");
+                    let wanted = "a value that is not in the list".to_owned();
+                    self.report(ViolationCode::WrongValue, &at, wanted, item.to_string());
+                }
+            }
+        }
     }
 
     fn object(&mut self, schema: &Value, fields: &Map<String, Value>, path: &str) {
@@ -183,17 +258,12 @@ impl Check<'_> {
 
     fn number(&mut self, schema: &Value, value: &Value, path: &str) {
         let format = schema.get("format").and_then(Value::as_str);
-        let fits = match format {
-            Some("int32") => value.as_i64().is_some_and(|it| i32::try_from(it).is_ok()),
-            Some("uint32") => value.as_u64().is_some_and(|it| u32::try_from(it).is_ok()),
-            Some("int64") => value.is_i64(),
-            Some("uint64") => value.is_u64(),
-            _ => true,
-        };
-        let below = schema
-            .get("minimum")
-            .and_then(Value::as_i64)
-            .zip(value.as_i64())
+        let fits = format.and_then(integer_range).is_none_or(|(low, high)| {
+            integer(value).is_some_and(|value| (low..=high).contains(&value))
+        });
+        let minimum = schema.get("minimum").and_then(integer);
+        let below = minimum
+            .zip(integer(value))
             .is_some_and(|(minimum, value)| value < minimum);
         if !fits || below {
             let wanted = format.unwrap_or("a number in range").to_owned();
@@ -211,11 +281,17 @@ impl Check<'_> {
     }
 }
 
-fn list<'a>(schema: &'a Value, keyword: &str) -> Option<&'a [Value]> {
+/// The names of the fields that a schema declares.
+pub(crate) fn names_of_fields(schema: &Value) -> impl Iterator<Item = &str> {
+    let fields = schema.get("properties").and_then(Value::as_object);
+    fields.into_iter().flat_map(Map::keys).map(String::as_str)
+}
+
+pub(crate) fn list<'a>(schema: &'a Value, keyword: &str) -> Option<&'a [Value]> {
     schema.get(keyword)?.as_array().map(Vec::as_slice)
 }
 
-fn type_names(schema: &Value) -> Vec<&str> {
+pub(crate) fn type_names(schema: &Value) -> Vec<&str> {
     match schema.get("type") {
         Some(Value::String(name)) => vec![name],
         Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
@@ -252,7 +328,7 @@ fn alternatives(words: impl Iterator<Item = String>) -> String {
 }
 
 /// **Source**: RFC 6901, section 3.
-fn escape(name: &str) -> String {
+pub(crate) fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 

@@ -1,4 +1,6 @@
-//! `docs/dependencies.md` against the root manifest: every outside dependency has a row that says why.
+//! `docs/dependencies.md` against the manifests: every outside dependency has a row that says why.
+//!
+//! Dependencies stand in the root manifest, those of packages outside of the workspace in their own.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +8,7 @@ use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::layers::folder_of;
-use crate::manifest::line_of;
+use crate::manifest::{Manifest, line_of};
 use crate::problem::Problem;
 use crate::repo::Repo;
 
@@ -38,6 +40,7 @@ pub(crate) fn check(repo: &Repo) -> Vec<Problem> {
     };
     let mut rows = rows(repo.text(PATH).unwrap_or_default());
     let mut problems = Vec::new();
+    let instead = "add a row that says why it is needed and who may use it";
     for (name, value) in &root.workspace.dependencies {
         let line = line_of(manifest, value.span().start);
         if value.as_ref().get("package").is_some() {
@@ -49,8 +52,17 @@ pub(crate) fn check(repo: &Repo) -> Vec<Problem> {
         }
         if rows.remove(name.as_str()).is_none() {
             let what = format!("`{name}` has no row in {PATH}");
-            let instead = "add a row that says why it is needed and who may use it";
             problems.push(Problem::at(ROOT, line, what, instead));
+        }
+    }
+    let manifests = Manifest::all(repo).0;
+    for manifest in manifests.iter().filter(|it| it.is_outside) {
+        for dependency in manifest.dependencies.iter().filter(|it| !it.from_path) {
+            let name = &dependency.name;
+            if rows.remove(name.as_str()).is_none() {
+                let what = format!("`{name}` has no row in {PATH}");
+                problems.push(Problem::at(&manifest.path, dependency.line, what, instead));
+            }
         }
     }
     for (name, line) in rows {
@@ -100,6 +112,19 @@ mod tests {
                 docs/dependencies.md:2: `rand` is not a dependency of the workspace - delete the row
             "]],
         );
+    }
+
+    #[test]
+    fn packages_outside_of_the_workspace_have_rows_too() {
+        let manifest = "[package]\nname = \"ossature-fuzz\"\n[workspace]\n[dependencies]\nrand = \"1\"\nlibc = \"0\"\nossature-udfs = { path = \"../crates/udfs\" }\n";
+        let repo = Repo::of([
+            ("Cargo.toml", "[workspace]\n"),
+            ("fuzz/Cargo.toml", manifest),
+            ("docs/dependencies.md", "| `rand` | why |\n"),
+        ]);
+        expect![[r#"
+            fuzz/Cargo.toml:6: `libc` has no row in docs/dependencies.md - add a row that says why it is needed and who may use it
+        "#]].assert_eq(&render(&check_repo(&repo)));
     }
 
     #[test]

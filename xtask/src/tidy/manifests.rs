@@ -1,9 +1,15 @@
 //! The shape of a manifest: its name, its lints, and versions that stand in one place only.
+//!
+//! A package outside of the workspace has no lints to take and no versions to leave to the root; it is refused unless it is
+//! one of the few that have a reason to be there.
 
 use super::layers::PROGRAM;
 use crate::manifest::Manifest;
 use crate::problem::Problem;
 use crate::repo::Repo;
+
+/// The folders of packages outside of the workspace: a fuzzer compiles everything anew, with instruments.
+const OUTSIDE: &[&str] = &["fuzz"];
 
 /// Packages are named after their folders, take the workspace's lints, and leave versions to the root.
 pub(crate) fn check(repo: &Repo) -> Vec<Problem> {
@@ -28,6 +34,17 @@ fn check_one(manifest: &Manifest) -> Vec<Problem> {
             what,
             format!("name it `{name}`, after its folder"),
         ));
+    }
+    if manifest.is_outside {
+        if !OUTSIDE.contains(&manifest.folder.as_str()) {
+            let instead = "delete its `[workspace]` table, and add it to the members";
+            problems.push(Problem::of(
+                path,
+                "a package outside of the workspace",
+                instead,
+            ));
+        }
+        return problems;
     }
     if !manifest.takes_workspace_lints {
         let instead = "add `[lints]` with `workspace = true`";
@@ -70,6 +87,19 @@ mod tests {
             "[package]\nname = \"ossature-udfs\"\n[dependencies]\nurl.workspace = true\n[lints]\nworkspace = true\n",
         )]);
         expect![""].assert_eq(&render(&check(&repo)));
+    }
+
+    #[test]
+    fn outside_of_the_workspace_are_those_that_have_a_reason() {
+        let manifest = |name: &str| format!("[package]\nname = \"ossature-{name}\"\n[workspace]\n");
+        let (fuzz, udfs) = (manifest("fuzz"), manifest("udfs"));
+        let repo = Repo::of([
+            ("fuzz/Cargo.toml", fuzz.as_str()),
+            ("crates/udfs/Cargo.toml", udfs.as_str()),
+        ]);
+        expect![[r#"
+            crates/udfs/Cargo.toml:1: a package outside of the workspace - delete its `[workspace]` table, and add it to the members
+        "#]].assert_eq(&render(&check(&repo)));
     }
 
     #[test]

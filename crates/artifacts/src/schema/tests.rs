@@ -32,7 +32,7 @@ fn keywords(schema: &Value, found: &mut BTreeSet<String>) {
 fn the_checker_knows_every_keyword_that_the_schemas_use() {
     let mut found = BTreeSet::new();
     for contract in CONTRACTS {
-        keywords(&(contract.schema)(), &mut found);
+        keywords(&contract.schema(), &mut found);
     }
     let unknown: Vec<_> = found
         .iter()
@@ -88,6 +88,69 @@ fn every_fault_is_told_with_its_place() {
         &schema,
         &json!([]),
         &expect!["the artifact: expected object, found array (wrong_type)"],
+    );
+}
+
+#[test]
+fn a_value_meets_exactly_one_of_several_and_any_of_others() {
+    let branches =
+        json!([{"type": "integer", "minimum": 4}, {"type": "integer", "format": "int8"}]);
+    let (one, any) = (json!({"oneOf": branches}), json!({"anyOf": branches}));
+    check(&one, &json!(1), &expect![""]);
+    check(&any, &json!(5), &expect![""]);
+    check(
+        &one,
+        &json!(5),
+        &expect![
+            "the artifact: expected exactly one of the alternatives, found a value of 2 of them (wrong_value)"
+        ],
+    );
+}
+
+#[test]
+fn a_value_is_told_what_is_wrong_inside_of_the_shape_that_it_has() {
+    let schema = json!({"oneOf": [
+        {"const": "off"},
+        {
+            "type": "object",
+            "properties": {"after": {"type": "integer"}, "more": {"type": "null"}},
+            "required": ["after"],
+            "additionalProperties": false,
+        },
+        {"type": "array", "items": {"type": "null"}},
+    ]});
+    check(
+        &schema,
+        &json!({"after": "x", "more": 1}),
+        &expect![[r#"
+        /after: expected integer, found string (wrong_type)
+        /more: expected null, found number 1 (wrong_type)"#]],
+    );
+    check(
+        &schema,
+        &json!([null, 1]),
+        &expect!["/1: expected null, found number 1 (wrong_type)"],
+    );
+    check(
+        &schema,
+        &json!("on"),
+        &expect![[r#"the artifact: expected "off" or object or array, found "on" (wrong_value)"#]],
+    );
+}
+
+#[test]
+fn a_list_without_repetition_has_none() {
+    let schema = json!({"type": "array", "uniqueItems": true});
+    check(&schema, &json!([1, 2, "1"]), &expect![""]);
+    check(
+        &schema,
+        &json!([1, 2, 1]),
+        &expect!["/2: expected a value that is not in the list, found 1 (wrong_value)"],
+    );
+    check(
+        &json!({"type": "array", "uniqueItems": false}),
+        &json!([1, 1]),
+        &expect![""],
     );
 }
 
@@ -184,7 +247,7 @@ proptest! {
         let mut value: Value =
             serde_json::from_str(&(contract.example)().unwrap().to_json().unwrap()).unwrap();
         edit(&mut value, &way, &change);
-        let found = violations(&(contract.schema)(), &value);
+        let found = violations(&contract.schema(), &value);
         let read = (contract.reseal)(&Envelope::from_json(&value.to_string()).unwrap());
         prop_assert_eq!(found.is_empty(), read.is_ok(), "{:?}\n{}", read.err(), value);
     }

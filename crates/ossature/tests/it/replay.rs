@@ -59,7 +59,7 @@ fn a_run_carried_out_again_gives_every_byte() -> Result<(), Failure> {
 fn twins() -> Result<[(Lake, Tree); 2], Failure> {
     let built = |word: &str| -> Result<(Lake, Tree), Failure> {
         let (lake, tree) = (Lake::new()?, Tree::empty()?);
-        tree.write("one.py", &format!("\"\"\"Of {word}.\"\"\"\n"))?;
+        tree.write("one.py", format!("\"\"\"Of {word}.\"\"\"\n"))?;
         lake.build(tree.root(), 1)?;
         Ok((lake, tree))
     };
