@@ -5,6 +5,7 @@
 //! | which tables does the graph read? | [`sources`] |
 //! | which tables and views does it make, and how? | [`views`] |
 //! | how are its tables kept, and why? | [`policy`], [`KEEPING`] |
+//! | what is asked of them again and again? | [`QUERIES`] |
 //! | what may an edge join? | [`EDGE_KINDS`] |
 //! | what properties may a node have? | [`CATALOGUE`] |
 //! | what must hold of a graph? | [`rules`] |
@@ -30,6 +31,7 @@ mod kinds;
 mod normalize;
 mod policy;
 mod props;
+mod queries;
 
 pub use catalogue::{CATALOGUE, Property, ValueType};
 pub use declaration::{sources, views};
@@ -37,3 +39,4 @@ pub use error::Error;
 pub use integrity::{IntegrityRule, rules};
 pub use kinds::{EDGE_KINDS, EdgeKind};
 pub use policy::{KEEPING, Keeping, policy};
+pub use queries::{GraphQuery, QUERIES, queries};

@@ -97,8 +97,15 @@ impl PlanFacts {
     /// **Errors**: [`Error::VolatileFunction`], because such a plan has no identity; [`Error::NotAQuery`];
     /// [`Error::Engine`] when a column cannot be found.
     pub fn of(plan: &LogicalPlan) -> Result<Self, Error> {
+        Self::with_default_stage(plan, "public")
+    }
+
+    /// As [`PlanFacts::of`]; a table that is named alone is of that stage, as it is in a session with that default schema.
+    ///
+    /// **Errors**: those of [`PlanFacts::of`].
+    pub fn with_default_stage(plan: &LogicalPlan, stage: &str) -> Result<Self, Error> {
         let functions = calls::of(plan)?;
-        let mut tracer = Tracer::default();
+        let mut tracer = Tracer::new(stage);
         let columns = deep::call(|| tracer.plan(plan))?;
         let names = plan.schema().fields().iter().map(|field| field.name());
         for origins in &columns {

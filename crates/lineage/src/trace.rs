@@ -66,8 +66,9 @@ impl Scope {
     }
 }
 
-#[derive(Default)]
 pub(crate) struct Tracer {
+    /// The stage of tables that are named alone.
+    stage: String,
     inputs: BTreeMap<String, SchemaRef>,
     ids: BTreeMap<ColumnOrigin, OriginId>,
     origins: Vec<(ColumnOrigin, Roles)>,
@@ -78,6 +79,17 @@ pub(crate) struct Tracer {
 }
 
 impl Tracer {
+    pub(crate) fn new(stage: &str) -> Self {
+        Self {
+            stage: stage.to_owned(),
+            inputs: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            origins: Vec::new(),
+            outer: Vec::new(),
+            recursive: BTreeMap::new(),
+        }
+    }
+
     pub(crate) fn into_scans(self) -> Scans {
         Scans {
             inputs: self.inputs,
@@ -175,7 +187,7 @@ impl Tracer {
                 None => columns,
             });
         }
-        let input = input_name(&scan.table_name);
+        let input = self.input_name(&scan.table_name);
         let stored = scan.source.schema();
         let names: Vec<&String> = scan
             .projected_schema
@@ -218,6 +230,12 @@ impl Tracer {
         }
         self.inputs.entry(input).or_insert(stored);
         Ok(columns)
+    }
+
+    /// `stage.table` of a reference, whatever the catalog.
+    fn input_name(&self, reference: &TableReference) -> String {
+        let stage = reference.schema().unwrap_or(&self.stage);
+        format!("{stage}.{}", reference.table())
     }
 
     fn origin(&mut self, input: &str, column: &str) -> OriginId {
@@ -603,14 +621,6 @@ pub(crate) fn is_column(expr: &Expr) -> bool {
 /// The keys of grouping sets, each once, in the order of first use: they are the columns of the aggregate.
 fn distinct_keys(set: &GroupingSet) -> Vec<&Expr> {
     set.distinct_expr()
-}
-
-/// `stage.table` of a reference, whatever the catalog.
-fn input_name(reference: &TableReference) -> String {
-    match reference.schema() {
-        Some(schema) => format!("{schema}.{}", reference.table()),
-        None => format!("public.{}", reference.table()),
-    }
 }
 
 fn unknown(column: &Column) -> Error {

@@ -5,6 +5,7 @@
 //! | what is a view? | [`View`]: a query and a contract |
 //! | what does it read, and what must come first? | [`ViewGraph`], [`ViewGraph::schedule`] |
 //! | does it return what it declares? | [`ViewGraph::validate`], [`plan_view`] |
+//! | which columns of a table do its readers filter, join and group by? | [`ConsumerIndex`], [`SavedQuery`] |
 //! | who carries the schedule out? | nobody here: [`Step`]s are data |
 //!
 //! Knows: SQL, plans, contracts. Does not know: how tables are opened and written.
@@ -30,6 +31,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod consumers;
 mod dependencies;
 mod error;
 mod schedule;
@@ -37,6 +39,7 @@ mod schedule;
 mod tests;
 mod view;
 
+pub use consumers::{Candidate, ConsumerIndex, SavedQuery};
 pub use error::Error;
 pub use schedule::{Step, ViewGraph, plan_view};
 pub use view::{Materialization, View};

@@ -221,7 +221,9 @@ impl ViewGraph {
     }
 }
 
-fn unplannable(view: &DatasetName) -> impl FnOnce(datafusion::error::DataFusionError) -> Error {
+pub(crate) fn unplannable(
+    view: &DatasetName,
+) -> impl FnOnce(datafusion::error::DataFusionError) -> Error {
     move |source| Error::Unplannable {
         view: view.clone(),
         source: Box::new(source),

@@ -7,6 +7,7 @@
 )]
 
 mod collisions;
+mod consumers;
 mod empty;
 mod goldens;
 mod session;

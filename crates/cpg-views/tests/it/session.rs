@@ -18,7 +18,7 @@ use ossature_schema_spec::DatasetSpec;
 use ossature_view_graph::{Materialization, View};
 
 /// A session with the views' functions and the three stages as schemas.
-fn session(partitions: usize) -> SessionContext {
+pub(crate) fn session(partitions: usize) -> SessionContext {
     let config = SessionConfig::new()
         .with_target_partitions(partitions)
         .with_default_catalog_and_schema("lake", "public");

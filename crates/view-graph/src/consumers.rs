@@ -1,0 +1,186 @@
+//! The consumer index: who reads a table, and which of its columns they keep, match and gather rows by.
+//!
+//! Statistics, bloom filters and orders serve those who read a table. The plan that makes it says nothing about them.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::common::TableReference;
+use datafusion::datasource::ViewTable;
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::prelude::SessionContext;
+use ossature_lineage::{PlanFacts, Role, optimize};
+use ossature_schema_spec::{ColumnName, DatasetName, DatasetSpec};
+
+use crate::schedule::unplannable;
+use crate::{Error, Materialization, Step, ViewGraph};
+
+/// A query that somebody asks of the tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedQuery {
+    /// Its name.
+    pub name: Cow<'static, str>,
+    /// The query, in SQL.
+    pub sql: Cow<'static, str>,
+}
+
+/// A column of a table that somebody reads by, with who does and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Candidate {
+    /// The column.
+    pub column: ColumnName,
+    /// How much depends on it: for every consumer the weights of the roles in which it uses the column.
+    pub score: u32,
+    /// The roles, each with the names of the consumers, views by `stage.table`.
+    pub roles: BTreeMap<Role, BTreeSet<String>>,
+}
+
+impl Candidate {
+    /// Everybody who uses the column in any of these roles.
+    pub fn consumers(&self) -> BTreeSet<&str> {
+        self.roles.values().flatten().map(String::as_str).collect()
+    }
+
+    /// Whether anybody uses it so.
+    pub fn has(&self, role: Role) -> bool {
+        self.roles.contains_key(&role)
+    }
+}
+
+/// How much a role says for knowing the bounds of a column: those of a join find the files of the other side, those of a filter
+/// skip files. What is only computed with, or compared in a way that bounds do not answer, weighs nothing.
+fn weight(role: Role) -> u32 {
+    match role {
+        Role::JoinKey => 4,
+        Role::FilterEq | Role::FilterRange => 3,
+        Role::Group => 2,
+        Role::Sort | Role::Window => 1,
+        _ => 0,
+    }
+}
+
+/// Who reads the tables of a graph, by which columns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConsumerIndex {
+    uses: BTreeMap<DatasetName, BTreeMap<ColumnName, BTreeMap<Role, BTreeSet<String>>>>,
+    failures: BTreeMap<String, String>,
+}
+
+impl ConsumerIndex {
+    /// Plans every view that is a table, and every query, against the contracts of what they read, and gathers the roles of
+    /// the columns. Views that are computed where they are named count for whoever names them.
+    ///
+    /// `session` has the catalog and the functions that the queries name, and none of the tables: empty ones are registered
+    /// in their place. A consumer that cannot be planned or traced is in [`ConsumerIndex::failures`] and counts for nothing.
+    ///
+    /// **Determinism**: a function of the declarations and the queries; no table is opened.
+    /// **Errors**: [`Error::Unplannable`] when the tables cannot be registered.
+    pub async fn of(
+        graph: &ViewGraph,
+        queries: &[SavedQuery],
+        session: &SessionContext,
+    ) -> Result<Self, Error> {
+        let mut index = Self::default();
+        for step in graph.schedule() {
+            let name = step.dataset();
+            let Some(contract) = graph.contract(name) else {
+                continue;
+            };
+            let provider: Arc<dyn TableProvider> = match (&step, graph.view(name)) {
+                (Step::Inline { .. }, Some(view)) => {
+                    let frame = session.sql(view.sql()).await.map_err(unplannable(name))?;
+                    let plan = frame.into_unoptimized_plan();
+                    Arc::new(ViewTable::new(plan, Some(view.sql().to_owned())))
+                }
+                _ => Arc::new(EmptyTable::new(contract.arrow_schema())),
+            };
+            let reference = TableReference::partial(name.stage(), name.table());
+            session
+                .register_table(reference, provider)
+                .map_err(unplannable(name))?;
+        }
+        let views = graph
+            .views()
+            .filter(|it| it.materialization() == Materialization::Table);
+        let views = views.map(|view| (view.name().as_str(), view.sql()));
+        let queries = queries
+            .iter()
+            .map(|query| (query.name.as_ref(), query.sql.as_ref()));
+        for (consumer, sql) in views.chain(queries) {
+            match facts(session, sql).await {
+                Ok(facts) => index.add(graph, consumer, &facts),
+                Err(reason) => {
+                    index.failures.insert(consumer.to_owned(), reason);
+                }
+            }
+        }
+        Ok(index)
+    }
+
+    fn add(&mut self, graph: &ViewGraph, consumer: &str, facts: &PlanFacts) {
+        for input in facts.inputs() {
+            let Ok(dataset) = DatasetName::try_new(input) else {
+                continue;
+            };
+            if graph.contract(&dataset).is_none() {
+                continue;
+            }
+            let uses = self.uses.entry(dataset).or_default();
+            for (column, roles) in facts.columns(input) {
+                let Ok(column) = ColumnName::try_new(column) else {
+                    continue;
+                };
+                let of_column = uses.entry(column).or_default();
+                for role in roles {
+                    let consumers = of_column.entry(*role).or_default();
+                    consumers.insert(consumer.to_owned());
+                }
+            }
+        }
+    }
+
+    /// The columns of a dataset that somebody reads by, the most important first; of two that are as important the one that is
+    /// declared first.
+    pub fn candidates(&self, dataset: &DatasetSpec) -> Vec<Candidate> {
+        let uses = self.uses.get(dataset.name());
+        let columns = dataset.columns().iter().filter_map(|column| {
+            let roles = uses?.get(column.name())?;
+            let score = roles.iter().map(|(role, consumers)| {
+                let consumers = u32::try_from(consumers.len()).unwrap_or(u32::MAX);
+                weight(*role).saturating_mul(consumers)
+            });
+            let score = score.fold(0, u32::saturating_add);
+            (score > 0).then(|| Candidate {
+                column: column.name().clone(),
+                score,
+                roles: roles.clone(),
+            })
+        });
+        let mut candidates: Vec<Candidate> = columns.collect();
+        candidates.sort_by_key(|it| std::cmp::Reverse(it.score));
+        candidates
+    }
+
+    /// Everybody who reads a dataset, by name.
+    pub fn consumers(&self, dataset: &DatasetName) -> BTreeSet<&str> {
+        let uses = self.uses.get(dataset).into_iter().flatten();
+        let consumers = uses.flat_map(|(_, roles)| roles.values().flatten());
+        consumers.map(String::as_str).collect()
+    }
+
+    /// The consumers whose reading is not known, with the reason.
+    pub fn failures(&self) -> &BTreeMap<String, String> {
+        &self.failures
+    }
+}
+
+async fn facts(session: &SessionContext, sql: &str) -> Result<PlanFacts, String> {
+    let frame = session.sql(sql).await;
+    let (state, plan) = frame.map_err(|error| error.strip_backtrace())?.into_parts();
+    let plan = optimize(&plan, &state).map_err(|error| error.to_string())?;
+    let stage = &state.config_options().catalog.default_schema;
+    PlanFacts::with_default_stage(&plan, stage).map_err(|error| error.to_string())
+}
