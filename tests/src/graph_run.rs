@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use ossature_artifacts::{ExecutionProfileV1, RunOptionsV1, RunStart};
-use ossature_cpg_views::{sources, views};
+use ossature_cpg_views::{queries, sources, views};
 use ossature_delta_policy::{LakeOverrides, TablePolicy};
-use ossature_pipeline::{Run, RunRequest};
+use ossature_pipeline::{Run, RunRequest, index_consumers};
 use ossature_python_extract::{Dataset, ExtractOptions, ScanOptions, extract, list_sources};
 use ossature_registry::SessionSpec;
 use ossature_schema_spec::DatasetName;
@@ -67,6 +67,7 @@ pub async fn graph_run(
         lake: lake.lake.clone(),
         start,
         versions: BTreeMap::new(),
+        consumers: index_consumers(&graph()?, &queries()).await?,
         graph: graph()?,
         policy,
         overrides: LakeOverrides::default(),

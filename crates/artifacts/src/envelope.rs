@@ -25,11 +25,11 @@ pub trait Payload: Serialize + DeserializeOwned + JsonSchema {
 /// ```
 /// use ossature_artifacts::{Envelope, StatsDecisionV1};
 ///
-/// let none = StatsDecisionV1 { policy: "off".to_owned(), columns: vec![], dropped: vec![] };
+/// let none = StatsDecisionV1 { policy: "off".to_owned(), columns: vec![], dropped: vec![], used: vec![] };
 /// let envelope = Envelope::seal(&none)?;
 /// assert_eq!(
 ///     envelope.to_json()?,
-///     r#"{"kind":"stats_decision","payload":{"columns":[],"dropped":[],"policy":"off"},"version":1}"#
+///     r#"{"kind":"stats_decision","payload":{"columns":[],"dropped":[],"policy":"off","used":[]},"version":1}"#
 /// );
 /// let bytes = envelope.to_msgpack()?;
 /// assert_eq!(Envelope::from_msgpack(&bytes)?.open::<StatsDecisionV1>()?, none);

@@ -29,7 +29,8 @@ pub use pin::PinV1;
 pub(crate) use plan::plan_hash;
 pub use plan::{ColumnOriginV1, PlanArtifactV1, PlanColumnV1, PlanInputV1, PlanOutputV1};
 pub use policy::{
-    CompactionV1, DecidedV1, DroppedV1, PolicyArtifactV1, StatsDecisionV1, VacuumV1, WarningV1,
+    CompactionV1, DecidedV1, DroppedV1, PolicyArtifactV1, StatsDecisionV1, UsedColumnV1, VacuumV1,
+    WarningV1,
 };
 pub use protocol::{EnablementV1, ProtocolReportV1, ProtocolV1, RequiredProtocolV1};
 pub use scan::{OrderProofV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1};

@@ -1,5 +1,7 @@
 //! The rows of the artifact tables that the artifacts of a run go to.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::stored::{Bytes, PayloadColumns, count};
@@ -107,25 +109,45 @@ pub(crate) struct DecisionRow<'a> {
     column: &'a str,
     is_indexed: bool,
     reason: Option<&'a str>,
+    score: i64,
+    roles: Vec<&'a str>,
+    consumers: Vec<&'a str>,
 }
 
 impl<'a> DecisionRow<'a> {
-    /// A column that was named twice is told once: with what it got, or else with the first reason.
+    /// A column that was named twice is told once: with what it got, or else with the first reason. One that readers use and
+    /// that was no candidate has no reason.
     pub(crate) fn of(run_id: &'a str, write: &'a WriteArtifactV1) -> Vec<Self> {
         let decision = &write.policy.statistics.value;
-        let row = |column: &'a str, reason: Option<&'a str>| Self {
-            run_id,
-            dataset: &write.dataset,
-            version: count(write.version),
-            column,
-            is_indexed: reason.is_none(),
-            reason,
-        };
-        let mut rows: Vec<Self> = decision.columns.iter().map(|it| row(it, None)).collect();
-        for dropped in &decision.dropped {
-            if rows.iter().all(|row| row.column != dropped.column) {
-                rows.push(row(&dropped.column, Some(&dropped.reason)));
+        let chosen = decision.columns.iter().map(|it| (it.as_str(), true, None));
+        let dropped = decision.dropped.iter();
+        let dropped = dropped.map(|it| (it.column.as_str(), false, Some(it.reason.as_str())));
+        let used = decision
+            .used
+            .iter()
+            .map(|it| (it.column.as_str(), false, None));
+        let mut rows: Vec<Self> = Vec::new();
+        for (column, is_indexed, reason) in chosen.chain(dropped).chain(used) {
+            if rows.iter().any(|row| row.column == column) {
+                continue;
             }
+            let used = decision.used.iter().find(|it| it.column == column);
+            let roles = used.into_iter().flat_map(|it| &it.roles);
+            let consumers: BTreeSet<&str> = roles
+                .clone()
+                .flat_map(|(_, consumers)| consumers.iter().map(String::as_str))
+                .collect();
+            rows.push(Self {
+                run_id,
+                dataset: &write.dataset,
+                version: count(write.version),
+                column,
+                is_indexed,
+                reason,
+                score: used.map_or(0, |it| i64::from(it.score)),
+                roles: roles.map(|(role, _)| role.as_str()).collect(),
+                consumers: consumers.into_iter().collect(),
+            });
         }
         rows
     }

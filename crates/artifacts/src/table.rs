@@ -45,7 +45,7 @@ pub enum ArtifactTable {
     WriteArtifacts,
     /// One row per version that a run read.
     ScanArtifacts,
-    /// One row per version that a run wrote and column that was a candidate for statistics.
+    /// One row per version of a table that a run wrote and column that was a candidate for statistics, or that readers use.
     StatsDecisions,
     /// One row per version that a run wrote: what its protocol demands, and whether the runtime provides it.
     ProtocolReports,
@@ -116,7 +116,7 @@ impl ArtifactTable {
             ),
             Self::StatsDecisions => (
                 "One row per version of a table that a run wrote and column that was a candidate for statistics.",
-                stats_columns(),
+                stats_columns()?,
                 &["run_id", "dataset", "version", "column"],
             ),
             Self::ProtocolReports => (

@@ -95,5 +95,5 @@ pub use properties::{
 pub use protocol::{FeatureGate, Protocol, ProtocolProblem, ProtocolReport, ProtocolSupport, gate};
 pub use resolve::{ResolvedPolicy, resolve};
 pub use spelling::{SpellingError, nearest_name};
-pub use statistics::{DropReason, Dropped, StatsDecision};
+pub use statistics::{DropReason, Dropped, StatsDecision, UsedColumn};
 pub use warning::Warning;

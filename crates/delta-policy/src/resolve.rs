@@ -14,7 +14,8 @@ use crate::plan::check_features;
 use crate::{
     ColumnMapping, Compaction, DEFAULTS, Decided, DeltaFeature, DropReason, Error, Errors,
     FeatureRequest, ParquetLayout, PolicyOverrides, Retention, SchemaMode, Source, StatsDecision,
-    StatsPolicy, TablePolicy, Vacuum, Warning, cluster, constraint, properties, statistics,
+    StatsPolicy, TablePolicy, UsedColumn, Vacuum, Warning, cluster, constraint, properties,
+    statistics,
 };
 
 /// How a table is written: one value per field, and who decided it.
@@ -115,7 +116,7 @@ impl ResolvedPolicy {
 
     /// A digest of everything that was decided.
     ///
-    /// Who decided, which candidates for statistics were left out, and what was warned of, is not part of it: the table is
+    /// Who decided, what is known of the readers, which candidates for statistics were left out, and what was warned of, is not part of it: the table is
     /// the same.
     pub fn fingerprint(&self) -> Fingerprint {
         let Self {
@@ -147,6 +148,7 @@ impl ResolvedPolicy {
             policy: _,
             columns,
             dropped: _,
+            used: _,
         } = &statistics.value;
         hash_names(&mut hasher, columns);
         hasher.text(schema_mode.value.as_str());
@@ -197,11 +199,10 @@ fn hash_texts(hasher: &mut CanonicalHasher, texts: &BTreeMap<String, String>) {
 /// Decides every field of a table's policy.
 ///
 /// The strongest place that says something wins, as a whole: the request, then the location, then the dataset's
-/// declaration, then [`DEFAULTS`]. Only the layout of files is decided field by field and column by column. `lineage` are
-/// the columns that views downstream filter and join by; those that the dataset lacks are left out, because a plan may
-/// read more than it writes.
+/// declaration, then [`DEFAULTS`]. Only the layout of files is decided field by field and column by column. `used` are the
+/// columns that those who read the table keep and match rows by.
 ///
-/// **Determinism**: a function of its arguments only; the order within `lineage` does not matter.
+/// **Determinism**: a function of its arguments only; the order within `used` does not matter.
 /// **Errors**: everything that is wrong, at once: [`Error::RowsOutOfRange`], [`Error::NoStatisticsColumns`],
 /// [`Error::UnknownStatisticsColumn`], [`Error::StatisticsRefused`], [`Error::FeatureRefused`],
 /// [`Error::FeatureFollows`], [`Error::FeatureConflict`], [`Error::PropertyHasField`], [`Error::PropertyRefused`],
@@ -213,7 +214,7 @@ pub fn resolve(
     location: &PolicyOverrides,
     dataset: &DatasetSpec,
     policy: &TablePolicy,
-    lineage: &[ColumnName],
+    used: &[UsedColumn],
 ) -> Result<ResolvedPolicy, Errors> {
     let mut errors = Vec::new();
     let mut warnings = Vec::new();
@@ -242,7 +243,7 @@ pub fn resolve(
             dataset,
             &cluster_by.value,
             &layout.value,
-            lineage,
+            used,
             &mut errors,
         )
     });

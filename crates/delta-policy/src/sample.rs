@@ -1,8 +1,12 @@
 //! A dataset with a column of every kind, for the tests.
 
+use std::collections::BTreeMap;
+
 use ossature_schema_spec::{
     ColumnName, ColumnSpec, ColumnType, DatasetSpec, DatasetSpecBuilder, FieldSpec, SemanticType,
 };
+
+use crate::UsedColumn;
 
 pub(crate) fn column(name: &str) -> ColumnName {
     ColumnName::try_new(name).unwrap()
@@ -57,4 +61,14 @@ pub(crate) fn builder() -> DatasetSpecBuilder {
 
 pub(crate) fn dataset() -> DatasetSpec {
     builder().build().unwrap()
+}
+
+/// Columns that readers use, all of the same importance.
+pub(crate) fn used(columns: &[ColumnName]) -> Vec<UsedColumn> {
+    let used = columns.iter().map(|column| UsedColumn {
+        column: column.clone(),
+        score: 1,
+        roles: BTreeMap::new(),
+    });
+    used.collect()
 }

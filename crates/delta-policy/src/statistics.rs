@@ -1,6 +1,6 @@
 //! Which columns get file statistics, and why the others do not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use ossature_schema_spec::{ColumnName, ColumnType, DatasetSpec, PageStatistics};
@@ -77,6 +77,18 @@ pub struct Dropped {
     pub reason: DropReason,
 }
 
+/// A column that readers of a dataset keep, match or gather rows by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsedColumn {
+    /// The column.
+    pub column: ColumnName,
+    /// How much depends on it; the larger, the more.
+    pub score: u32,
+    /// How it is used, each way with the names of those who use it so.
+    pub roles: BTreeMap<String, BTreeSet<String>>,
+}
+
 /// Which columns get file statistics.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,27 +100,32 @@ pub struct StatsDecision {
     pub columns: Vec<ColumnName>,
     /// The other candidates, in the order in which they were considered.
     pub dropped: Vec<Dropped>,
+    /// What was known of the readers: the columns that they use, the most important first. Of two that are as important the
+    /// one that is declared first.
+    #[serde(default)]
+    pub used: Vec<UsedColumn>,
 }
 
 /// Picks the columns that get file statistics.
 ///
 /// Candidates are filtered before they are counted, so that a column without statistics takes nobody's place. The order
-/// in which `lineage` or the policy names columns changes nothing.
+/// in which `used` or the policy names columns changes nothing.
 pub(crate) fn select(
     policy: StatsPolicy,
     dataset: &DatasetSpec,
     cluster_by: &[ColumnName],
     layout: &ParquetLayout,
-    lineage: &[ColumnName],
+    used: &[UsedColumn],
     errors: &mut Vec<Error>,
 ) -> StatsDecision {
+    let used = ranked(dataset, used);
     let (candidates, columns_max) = match &policy {
         StatsPolicy::Off => (Vec::new(), 0),
         StatsPolicy::Explicit(columns) | StatsPolicy::ExplicitLenient(columns) => {
             (in_schema_order(dataset, columns), usize::MAX)
         }
         StatsPolicy::Auto { columns_max } => (
-            likely_candidates(dataset, cluster_by, lineage),
+            likely_candidates(dataset, cluster_by, &used),
             usize::try_from(*columns_max).unwrap_or(usize::MAX),
         ),
     };
@@ -141,7 +158,27 @@ pub(crate) fn select(
         policy,
         columns,
         dropped,
+        used,
     }
+}
+
+/// The used columns in the order of their importance, each once.
+fn ranked(dataset: &DatasetSpec, used: &[UsedColumn]) -> Vec<UsedColumn> {
+    let mut ranked = used.to_vec();
+    ranked.sort_by_cached_key(|it| {
+        let place = place(dataset, &it.column);
+        (std::cmp::Reverse(it.score), place, it.clone())
+    });
+    let mut seen = BTreeSet::new();
+    ranked.retain(|it| seen.insert(it.column.clone()));
+    ranked
+}
+
+/// Where a dataset declares a column; behind all others what it does not declare.
+fn place(dataset: &DatasetSpec, name: &ColumnName) -> usize {
+    let columns = dataset.columns();
+    let found = columns.iter().position(|column| column.name() == name);
+    found.unwrap_or(usize::MAX)
 }
 
 /// A column that is named on purpose and gets none is a mistake.
@@ -169,11 +206,12 @@ fn check_explicit(
     refused.collect()
 }
 
-/// Partition columns, clustering, order, key and lineage. A column with several of these roles is one candidate.
+/// Partition columns, clustering, order and key, then what readers use, the most important first. A column with several of these
+/// roles is one candidate.
 fn likely_candidates(
     dataset: &DatasetSpec,
     cluster_by: &[ColumnName],
-    lineage: &[ColumnName],
+    used: &[UsedColumn],
 ) -> Vec<(ColumnName, bool)> {
     let mut seen = BTreeSet::new();
     let order = dataset.order().iter().map(|key| &key.column);
@@ -183,29 +221,18 @@ fn likely_candidates(
         .chain(cluster_by)
         .chain(order)
         .chain(dataset.key());
-    let mut candidates: Vec<(ColumnName, bool)> = declared
+    let used = used.iter().map(|it| &it.column);
+    declared
+        .chain(used)
         .filter(|column| seen.insert(*column))
         .map(|column| (column.clone(), false))
-        .collect();
-    let read = in_schema_order(dataset, lineage);
-    candidates.extend(
-        read.into_iter()
-            .filter(|(column, is_repeated)| *is_repeated || !seen.contains(column)),
-    );
-    candidates
+        .collect()
 }
 
 /// The names in schema order, unknown ones last by name, and whether the list named one before.
 fn in_schema_order(dataset: &DatasetSpec, names: &[ColumnName]) -> Vec<(ColumnName, bool)> {
-    let place = |name: &ColumnName| {
-        dataset
-            .columns()
-            .iter()
-            .position(|column| column.name() == name)
-            .unwrap_or(usize::MAX)
-    };
     let mut sorted = names.to_vec();
-    sorted.sort_by_cached_key(|name| (place(name), name.clone()));
+    sorted.sort_by_cached_key(|name| (place(dataset, name), name.clone()));
     let mut previous = None;
     sorted
         .into_iter()

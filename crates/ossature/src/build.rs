@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 
 use crate::cli::{BuildArguments, Format};
 use crate::error::{Error, escape_control};
-use crate::graph::graph;
+use crate::graph::{consumers, graph};
 use crate::interrupt::{Interrupt, Signals};
 use crate::lock::LakeLock;
 use crate::output::{print, print_json, table, warn};
@@ -53,7 +53,8 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
     let began = Instant::now();
     let lake = Lake::try_new(&arguments.lake).map_err(ossature_pipeline::Error::from)?;
     let graph = graph()?;
-    let overrides = overrides(arguments.policy.as_deref(), &graph)?;
+    let consumers = consumers(&graph).await?;
+    let overrides = overrides(arguments.policy.as_deref(), &graph, &consumers)?;
     let listing = list_sources(&arguments.source, &ScanOptions::everything())?;
     if listing.files().is_empty() {
         let source = arguments.source.display();
@@ -65,6 +66,7 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
         start: run_start(&arguments),
         versions: versions(),
         graph,
+        consumers,
         policy: ossature_cpg_views::policy,
         overrides,
         session: SessionSpec {
@@ -78,7 +80,7 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
     if arguments.policy.is_some() {
         // Before anything is made. What the program declares of its tables itself can be kept, and is meant.
         request.check_tables().await?;
-        tell_warnings(&request.overrides, &request.graph)?;
+        tell_warnings(&request.overrides, &request.graph, &request.consumers)?;
     }
     let mut signals = Signals::listen().map_err(|source| Error::Runtime { source })?;
     let lock = LakeLock::take(&lake, &mut signals).await?;

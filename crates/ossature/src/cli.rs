@@ -33,6 +33,12 @@ const DAMAGE: &str = "\
 Nothing is written. Files are compared by length and digest, versions by content hash. The exit code is 4 when \
 something differs. A build of the same sources restores damaged files.";
 
+/// What `stats` tells.
+const STATISTICS: &str = "\
+Bounds are the smallest and the largest value of a column per file, kept in the log. A column is read by those who filter, \
+join, group or order by it: views, and queries that are asked again and again. Those queries are run: *planned* are the files \
+that the log does not rule out, *opened* those that were read of them.";
+
 /// What `replay` does.
 const REPLAY: &str = "\
 Every recorded plan is executed over the versions that the run read, and its rows are written as the recorded policy \
@@ -79,6 +85,9 @@ pub(crate) enum Command {
     /// Compare every file of what was published with what was recorded when it was written
     #[command(after_help = DAMAGE)]
     Verify(VerifyArguments),
+    /// Show which statistics a table has, who reads by which column, and what they skip
+    #[command(after_help = STATISTICS)]
+    Stats(StatsArguments),
     /// Carry a published run out again from what it recorded, and compare every byte
     #[command(after_help = REPLAY)]
     Replay(ReplayArguments),
@@ -224,6 +233,22 @@ pub(crate) struct VerifyArguments {
     #[arg(long, conflicts_with = "run")]
     pub(crate) all: bool,
     /// How to print what was found
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// Arguments of `stats`.
+#[derive(Debug, Args)]
+pub(crate) struct StatsArguments {
+    /// The table, like `cpg.cpg_nodes`
+    pub(crate) table: String,
+    /// The folder or URL of the lake
+    #[arg(long)]
+    pub(crate) lake: String,
+    /// The run to read [default: the newest published one]
+    #[arg(long, value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
 }

@@ -188,6 +188,7 @@ impl Error {
             | "render_failed"
             | "nothing_published"
             | "no_such_run"
+            | "not_published"
             | "no_such_table"
             | "policy_file_unreadable"
             | "policy_file_invalid" => 2,

@@ -1,6 +1,6 @@
 //! The graph that the program builds: declarations, put together.
 
-use ossature_view_graph::ViewGraph;
+use ossature_view_graph::{ConsumerIndex, ViewGraph};
 
 use crate::error::Error;
 
@@ -10,4 +10,10 @@ pub(crate) fn graph() -> Result<ViewGraph, Error> {
     let views = ossature_cpg_views::views()?;
     ViewGraph::try_new(sources, views)
         .map_err(|error| Error::Pipeline(ossature_pipeline::Error::Views(error)))
+}
+
+/// Who reads its tables: its views, and what is asked of it again and again.
+pub(crate) async fn consumers(graph: &ViewGraph) -> Result<ConsumerIndex, Error> {
+    let queries = ossature_cpg_views::queries();
+    Ok(ossature_pipeline::index_consumers(graph, &queries).await?)
 }

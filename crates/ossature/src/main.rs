@@ -14,6 +14,7 @@ mod progress;
 mod query;
 mod replay;
 mod runs;
+mod stats;
 mod verify;
 
 use std::process::ExitCode;
@@ -67,8 +68,9 @@ fn run(command: Command) -> Result<(), Error> {
             Command::Query(arguments) => query::query(arguments).await,
             Command::Runs(arguments) => runs::runs(arguments).await,
             Command::Show(arguments) => runs::show(arguments).await,
-            Command::Policy(arguments) => policy::policy(&arguments),
+            Command::Policy(arguments) => policy::policy(&arguments).await,
             Command::Verify(arguments) => verify::verify(arguments).await,
+            Command::Stats(arguments) => Box::pin(stats::stats(arguments)).await,
             Command::Replay(arguments) => Box::pin(replay::replay(arguments)).await,
             Command::ExplainDiff(arguments) => difference::explain_diff(arguments).await,
             Command::Maintain(arguments) => maintain::maintain(arguments).await,

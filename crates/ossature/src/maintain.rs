@@ -9,7 +9,7 @@ use ossature_registry::Lake;
 use crate::build::now_unix_ms;
 use crate::cli::{Format, MaintainArguments, available_threads};
 use crate::error::Error;
-use crate::graph::graph;
+use crate::graph::{consumers, graph};
 use crate::interrupt::Signals;
 use crate::lock::LakeLock;
 use crate::output::{print, print_json, table};
@@ -19,12 +19,14 @@ use crate::policy::overrides;
 pub(crate) async fn maintain(arguments: MaintainArguments) -> Result<(), Error> {
     let lake = Lake::try_new(&arguments.lake).map_err(ossature_pipeline::Error::from)?;
     let graph = graph()?;
-    let overrides = overrides(arguments.policy.as_deref(), &graph)?;
+    let consumers = consumers(&graph).await?;
+    let overrides = overrides(arguments.policy.as_deref(), &graph, &consumers)?;
     let mut signals = Signals::listen().map_err(|source| Error::Runtime { source })?;
     let _lock = lock(&lake, arguments.dry_run, &mut signals).await?;
     let request = UpkeepRequest {
         lake,
         graph,
+        consumers,
         policy: ossature_cpg_views::policy,
         overrides,
         maintenance_id: format!("maintenance-{}", uuid::Uuid::now_v7()),

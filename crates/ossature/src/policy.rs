@@ -10,19 +10,23 @@ use ossature_delta_policy::{
     LakeOverrides, PolicyFile, ResolvedPolicy, Warning, nearest_name, resolve,
 };
 use ossature_schema_spec::DatasetSpec;
-use ossature_view_graph::ViewGraph;
+use ossature_view_graph::{ConsumerIndex, ViewGraph};
 use serde_json::Value;
 
 use crate::cli::{Format, PolicyArguments};
 use crate::error::Error;
-use crate::graph::graph;
+use crate::graph::{consumers, graph};
 use crate::output::{print, print_json, table, warn};
 
 /// The most that a policy file may have: every field of every table several times over.
 const POLICY_BYTES_MAX: u64 = 1 << 18;
 
 /// What a policy file says, checked against every table that is written. Without a file, nothing.
-pub(crate) fn overrides(path: Option<&Path>, graph: &ViewGraph) -> Result<LakeOverrides, Error> {
+pub(crate) fn overrides(
+    path: Option<&Path>,
+    graph: &ViewGraph,
+    consumers: &ConsumerIndex,
+) -> Result<LakeOverrides, Error> {
     let Some(path) = path else {
         return Ok(LakeOverrides::default());
     };
@@ -35,17 +39,23 @@ pub(crate) fn overrides(path: Option<&Path>, graph: &ViewGraph) -> Result<LakeOv
         .written()
         .map(|it| (it, ossature_cpg_views::policy(it.name())));
     file.check(datasets).map_err(Error::Policy)?;
-    check_constraints(file.overrides(), graph)?;
+    check_constraints(file.overrides(), graph, consumers)?;
     Ok(file.overrides().clone())
 }
 
 /// Tells what is admissible and may not be meant of what a policy file says: each warning once, with its tables.
-pub(crate) fn tell_warnings(overrides: &LakeOverrides, graph: &ViewGraph) -> Result<(), Error> {
+pub(crate) fn tell_warnings(
+    overrides: &LakeOverrides,
+    graph: &ViewGraph,
+    consumers: &ConsumerIndex,
+) -> Result<(), Error> {
     let none = LakeOverrides::default();
     let mut told: Vec<(Warning, Vec<&str>)> = Vec::new();
     for dataset in graph.written() {
-        let declared = resolved(&none, dataset)?.warnings;
-        let warnings = resolved(overrides, dataset)?.warnings.into_iter();
+        let declared = resolved(&none, dataset, consumers)?.warnings;
+        let warnings = resolved(overrides, dataset, consumers)?
+            .warnings
+            .into_iter();
         for warning in warnings.filter(|warning| !declared.contains(warning)) {
             match told.iter_mut().find(|(other, _)| *other == warning) {
                 Some((_, tables)) => tables.push(dataset.name().as_str()),
@@ -64,18 +74,27 @@ pub(crate) fn tell_warnings(overrides: &LakeOverrides, graph: &ViewGraph) -> Res
     Ok(())
 }
 
-fn resolved(overrides: &LakeOverrides, dataset: &DatasetSpec) -> Result<ResolvedPolicy, Error> {
+fn resolved(
+    overrides: &LakeOverrides,
+    dataset: &DatasetSpec,
+    consumers: &ConsumerIndex,
+) -> Result<ResolvedPolicy, Error> {
     let request = overrides.request(dataset.name());
     let declared = ossature_cpg_views::policy(dataset.name());
-    let resolved = resolve(&request, &overrides.location, dataset, &declared, &[]);
+    let used = ossature_pipeline::used_columns(consumers, dataset);
+    let resolved = resolve(&request, &overrides.location, dataset, &declared, &used);
     Ok(resolved.map_err(ossature_pipeline::Error::from)?)
 }
 
 /// Looks whether the constraints of all tables can be evaluated, which takes an engine.
-fn check_constraints(overrides: &LakeOverrides, graph: &ViewGraph) -> Result<(), Error> {
+fn check_constraints(
+    overrides: &LakeOverrides,
+    graph: &ViewGraph,
+    consumers: &ConsumerIndex,
+) -> Result<(), Error> {
     let mut errors = Vec::new();
     for dataset in graph.written() {
-        let resolved = resolved(overrides, dataset)?;
+        let resolved = resolved(overrides, dataset, consumers)?;
         errors.extend(ossature_pipeline::check_constraints(dataset, &resolved));
     }
     if errors.is_empty() {
@@ -99,17 +118,20 @@ fn read(path: &Path) -> io::Result<String> {
 }
 
 /// Shows the resolved policy of tables.
-pub(crate) fn policy(arguments: &PolicyArguments) -> Result<(), Error> {
+pub(crate) async fn policy(arguments: &PolicyArguments) -> Result<(), Error> {
     let graph = graph()?;
     check_names(&arguments.tables, &graph)?;
-    let overrides = overrides(arguments.policy.as_deref(), &graph)?;
+    let consumers = consumers(&graph).await?;
+    let overrides = overrides(arguments.policy.as_deref(), &graph, &consumers)?;
     let is_asked = |dataset: &&DatasetSpec| {
         let name = dataset.name().as_str();
         arguments.tables.is_empty() || arguments.tables.iter().any(|it| it == name)
     };
     let mut policies = Vec::new();
     for dataset in graph.written().filter(is_asked) {
-        policies.push(PolicyArtifactV1::from(&resolved(&overrides, dataset)?));
+        policies.push(PolicyArtifactV1::from(&resolved(
+            &overrides, dataset, &consumers,
+        )?));
     }
     match arguments.format {
         Format::Json => print_json(&policies),
@@ -120,7 +142,7 @@ pub(crate) fn policy(arguments: &PolicyArguments) -> Result<(), Error> {
     }
 }
 
-fn check_names(names: &[String], graph: &ViewGraph) -> Result<(), Error> {
+pub(crate) fn check_names(names: &[String], graph: &ViewGraph) -> Result<(), Error> {
     let known: BTreeSet<&str> = graph.written().map(|it| it.name().as_str()).collect();
     match names.iter().find(|name| !known.contains(name.as_str())) {
         None => Ok(()),

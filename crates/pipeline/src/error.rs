@@ -96,6 +96,14 @@ pub enum Error {
         /// What is not as it was.
         what: String,
     },
+    /// A run published no such table.
+    #[error("run `{run_id}` published no table `{dataset}`")]
+    NotPublished {
+        /// The table.
+        dataset: DatasetName,
+        /// The run.
+        run_id: String,
+    },
     /// The lake has no published run.
     #[error("{lake} has no published run")]
     NothingPublished {
@@ -131,6 +139,7 @@ impl Error {
             Self::Compute { .. } => self.code_of_engine().unwrap_or("engine_failure"),
             Self::UnknownSource { .. } => "unknown_source",
             Self::Unrecorded { .. } => "unrecorded",
+            Self::NotPublished { .. } => "not_published",
             Self::CannotReplay { .. } => "cannot_replay",
             Self::NothingPublished { .. } => "nothing_published",
             Self::NoSuchRun { .. } => "no_such_run",
@@ -165,7 +174,9 @@ impl Error {
             Self::CannotReplay { .. } => Some(
                 "a run is carried out again by the version of the program that made it".to_owned(),
             ),
-            Self::UnknownSource { .. } | Self::Unrecorded { .. } => None,
+            Self::UnknownSource { .. } | Self::Unrecorded { .. } | Self::NotPublished { .. } => {
+                None
+            }
         }
     }
 

@@ -6,6 +6,8 @@
 //! | how do rows from outside come in? | [`Run::source_writers`], [`SourceWriters::push`] |
 //! | how are views computed? | [`Run::compute_views`] |
 //! | when do readers see it? | [`Run::publish`] |
+//! | who reads the tables, by which columns? | [`index_consumers`] |
+//! | what do they skip by the statistics that a table has? | [`pruning`], [`TablePruning`] |
 //! | how are the tables kept up between runs? | [`keep_up`], [`UpkeepRequest`], [`UpkeepOutcome`] |
 //! | does the lake still hold what was published? | [`verify`], [`Verification`], [`Finding`] |
 //! | does a run give the same, carried out again? | [`replay`], [`Replay`], [`ReplayOutcome`] |
@@ -24,7 +26,7 @@
 //! use arrow_array::{Int64Array, RecordBatch};
 //! use ossature_artifacts::{ExecutionProfileV1, RunOptionsV1, RunStart};
 //! use ossature_delta_policy::{LakeOverrides, TablePolicy};
-//! use ossature_pipeline::{PublishedRun, Run, RunRequest};
+//! use ossature_pipeline::{PublishedRun, Run, RunRequest, index_consumers};
 //! use ossature_registry::{Lake, SessionSpec};
 //! use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec};
 //! use ossature_view_graph::{View, ViewGraph};
@@ -57,6 +59,7 @@
 //!     },
 //!     versions: BTreeMap::new(),
 //!     graph: graph.clone(),
+//!     consumers: index_consumers(&graph, &[]).await?,
 //!     policy: |_| TablePolicy::default(),
 //!     overrides: LakeOverrides::default(),
 //!     session: SessionSpec::default(),
@@ -78,11 +81,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod consumers;
 mod difference;
 mod error;
 mod event;
 mod failures;
 mod fault;
+mod pruning;
 mod published;
 mod replay;
 mod run;
@@ -90,10 +95,12 @@ mod sources;
 mod upkeep;
 mod verify;
 
+pub use consumers::{index_consumers, used_columns};
 pub use difference::{DifferenceKind, FieldDifference, RunDifference, explain_difference};
 pub use error::{Error, describe, own_words};
 pub use event::{Event, Observer};
 pub use fault::is_fault_of_query;
+pub use pruning::{ColumnStatistics, PruningRequest, QueryPruning, TablePruning, pruning};
 pub use published::PublishedRun;
 pub use replay::{Replay, ReplayOutcome, ReplayRequest, ReplayedTable, replay};
 pub use run::{Run, RunRequest, abort_abandoned};

@@ -16,12 +16,13 @@ use ossature_lineage::{PlanBundle, PlanContext, optimize};
 use ossature_registry::{Catalog, Lake, SessionSpec, open_dataset, open_table};
 use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, TablePin};
 use ossature_udfs::snapshot;
-use ossature_view_graph::{Step, View, ViewGraph, plan_view};
+use ossature_view_graph::{ConsumerIndex, Step, View, ViewGraph, plan_view};
 use ossature_write_pipeline::{
     EncodePool, Provenance, TableWriter, TransactionId, WriteMode, WriteOutcome, WriteRequest,
     check_table, write_stream,
 };
 
+use crate::consumers::used_columns;
 use crate::failures::Failures;
 use crate::{Error, Event, Observer, SourceWriters};
 
@@ -36,6 +37,8 @@ pub struct RunRequest {
     pub versions: BTreeMap<String, String>,
     /// Sources and views.
     pub graph: ViewGraph,
+    /// Who reads the tables, and by which columns.
+    pub consumers: ConsumerIndex,
     /// How each table is kept.
     pub policy: fn(&DatasetName) -> TablePolicy,
     /// What the lake and whoever asks for the run say instead.
@@ -89,7 +92,13 @@ impl RunRequest {
         Ok(WriteRequest {
             contract: contract.clone(),
             location: self.lake.location(contract.name())?,
-            policy: resolve(&request, &self.overrides.location, contract, &policy, &[])?,
+            policy: resolve(
+                &request,
+                &self.overrides.location,
+                contract,
+                &policy,
+                &used_columns(&self.consumers, contract),
+            )?,
             mode: WriteMode::Overwrite,
             provenance: Provenance {
                 run_id: self.start.run_id.clone(),

@@ -9,12 +9,13 @@ use ossature_artifacts::{
 use ossature_delta_policy::{LakeOverrides, PolicyOverrides, ResolvedPolicy, TablePolicy, resolve};
 use ossature_registry::Lake;
 use ossature_schema_spec::{DatasetName, DatasetSpec, Version};
-use ossature_view_graph::ViewGraph;
+use ossature_view_graph::{ConsumerIndex, ViewGraph};
 use ossature_write_pipeline::{
     EncodePool, MaintenanceRequest, Provenance, WriteFailure, WriteMode, WriteRequest, maintain,
 };
 
 use crate::Error;
+use crate::consumers::used_columns;
 
 /// Which lake is kept up, and how.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct UpkeepRequest {
     pub lake: Lake,
     /// Sources and views.
     pub graph: ViewGraph,
+    /// Who reads the tables, and by which columns.
+    pub consumers: ConsumerIndex,
     /// How each table is kept.
     pub policy: fn(&DatasetName) -> TablePolicy,
     /// What the lake and whoever asks say instead. For the records of the runs only what is said of all tables about
@@ -104,7 +107,8 @@ fn tables(request: &UpkeepRequest) -> Result<Vec<(DatasetSpec, ResolvedPolicy)>,
     for contract in graph.written() {
         let asked = overrides.request(contract.name());
         let declared = (request.policy)(contract.name());
-        let policy = resolve(&asked, &overrides.location, contract, &declared, &[])?;
+        let used = used_columns(&request.consumers, contract);
+        let policy = resolve(&asked, &overrides.location, contract, &declared, &used)?;
         tables.push((contract.clone(), policy));
     }
     let location = PolicyOverrides {

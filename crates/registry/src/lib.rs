@@ -45,6 +45,7 @@ mod files;
 mod foreign;
 mod guard;
 mod location;
+mod logged;
 mod mapping;
 mod one_version;
 mod open;
@@ -72,6 +73,7 @@ pub use feed::{
 };
 pub use foreign::ForeignScan;
 pub use location::{Lake, TableLocation};
+pub use logged::LoggedFile;
 pub use mapping::keeps_names;
 pub use open::{At, OpenTable, open_table, protocol_of};
 pub use projection::{ProjectionError, ScanProjection};

@@ -10,7 +10,8 @@ use crate::{
     LayoutV1, LeafLayoutV1, MaintenanceFactV1, OrderProofV1, OutputV1, PinV1, PlanArtifactV1,
     PlanColumnV1, PlanInputV1, PlanOutputV1, PolicyArtifactV1, ProtocolReportV1, ProtocolV1,
     RequiredProtocolV1, RunManifestV1, RunOptionsV1, RunStatusV1, ScanAlignmentV1, ScanArtifactV1,
-    ScanModeV1, StatsDecisionV1, VacuumV1, WarningV1, WriteArtifactV1, WriteFailureV1,
+    ScanModeV1, StatsDecisionV1, UsedColumnV1, VacuumV1, WarningV1, WriteArtifactV1,
+    WriteFailureV1,
 };
 
 fn digest(byte: u8) -> DigestV1 {
@@ -173,6 +174,14 @@ fn statistics() -> StatsDecisionV1 {
         dropped: vec![DroppedV1 {
             column: "payload".to_owned(),
             reason: "unsupported_type".to_owned(),
+        }],
+        used: vec![UsedColumnV1 {
+            column: "node_id".to_owned(),
+            score: 7,
+            roles: BTreeMap::from([
+                ("filter_eq".to_owned(), texts(["node_by_id"])),
+                ("join_key".to_owned(), texts(["cpg.cpg_edges"])),
+            ]),
         }],
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ossature_delta_policy::{
-    Compaction, Decided, DeltaFeature, Dropped, ResolvedPolicy, Source, StatsDecision, Vacuum,
-    Warning,
+    Compaction, Decided, DeltaFeature, Dropped, ResolvedPolicy, Source, StatsDecision, UsedColumn,
+    Vacuum, Warning,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -216,6 +216,8 @@ pub struct StatsDecisionV1 {
     pub columns: Vec<String>,
     /// The other candidates, in the order in which they were considered.
     pub dropped: Vec<DroppedV1>,
+    /// What was known of the readers: the columns that they use, the most important first.
+    pub used: Vec<UsedColumnV1>,
 }
 
 /// A candidate that gets no statistics.
@@ -226,6 +228,37 @@ pub struct DroppedV1 {
     pub column: String,
     /// Why, as a stable identifier.
     pub reason: String,
+}
+
+/// A column that readers of a table keep, match or gather rows by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UsedColumnV1 {
+    /// The column.
+    pub column: String,
+    /// How much depends on it; the larger, the more.
+    pub score: u32,
+    /// How it is used, each way with the names of those who use it so: views as `stage.table`, and saved queries.
+    pub roles: BTreeMap<String, Vec<String>>,
+}
+
+impl From<&UsedColumn> for UsedColumnV1 {
+    fn from(used: &UsedColumn) -> Self {
+        let UsedColumn {
+            column,
+            score,
+            roles,
+        } = used;
+        let roles = roles.iter().map(|(role, consumers)| {
+            let consumers = consumers.iter().cloned().collect();
+            (role.clone(), consumers)
+        });
+        Self {
+            column: column.to_string(),
+            score: *score,
+            roles: roles.collect(),
+        }
+    }
 }
 
 impl Payload for StatsDecisionV1 {
@@ -240,12 +273,14 @@ impl From<&StatsDecision> for StatsDecisionV1 {
             policy,
             columns,
             dropped,
+            used,
             ..
         } = decision;
         Self {
             policy: policy.to_string(),
             columns: columns.iter().map(ToString::to_string).collect(),
             dropped: dropped.iter().map(DroppedV1::from).collect(),
+            used: used.iter().map(UsedColumnV1::from).collect(),
         }
     }
 }

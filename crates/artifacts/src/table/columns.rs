@@ -209,21 +209,36 @@ pub(super) fn maintenance_columns() -> Vec<Column> {
     ]
 }
 
-pub(super) fn stats_columns() -> Vec<Column> {
+pub(super) fn stats_columns() -> Result<Vec<Column>, Error> {
     use ColumnType::{Boolean, Int64, Utf8};
-    vec![
+    Ok(vec![
         ("run_id", Utf8, "The run."),
         ("dataset", Utf8, "The dataset."),
         ("version", Int64, "The version that was written."),
-        ("column", Utf8, "The candidate."),
+        ("column", Utf8, "A candidate, or a column that readers use."),
         ("is_indexed", Boolean, "Whether it got statistics."),
-        ("reason?", Utf8, "Why it got none."),
-    ]
+        (
+            "reason?",
+            Utf8,
+            "Why it got none, where it was a candidate.",
+        ),
+        ("score", Int64, "How much of what readers do depends on it."),
+        ("roles", texts()?, "How readers use it."),
+        (
+            "consumers",
+            texts()?,
+            "Who reads by it: views and saved queries.",
+        ),
+    ])
+}
+
+fn texts() -> Result<ColumnType, Error> {
+    let element = FieldSpec::required("element", ColumnType::Utf8)?;
+    Ok(ColumnType::List(Box::new(element)))
 }
 
 pub(super) fn protocol_columns() -> Result<Vec<Column>, Error> {
     use ColumnType::{Boolean, Int64, Utf8};
-    let problem = FieldSpec::required("element", Utf8)?;
     Ok(vec![
         ("run_id", Utf8, "The run."),
         ("dataset", Utf8, "The dataset."),
@@ -243,11 +258,7 @@ pub(super) fn protocol_columns() -> Result<Vec<Column>, Error> {
             Int64,
             "The writer version that it demands.",
         ),
-        (
-            "problems",
-            ColumnType::List(Box::new(problem)),
-            "What is wrong, in words.",
-        ),
+        ("problems", texts()?, "What is wrong, in words."),
     ])
 }
 

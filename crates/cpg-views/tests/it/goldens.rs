@@ -1,13 +1,18 @@
 //! The generated reference of how tables are kept.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use expect_test::expect_file;
-use ossature_cpg_views::{KEEPING, Keeping, sources, views};
-use ossature_delta_policy::{LayoutReason, PolicyOverrides, ResolvedPolicy, Source, resolve};
+use ossature_cpg_views::{KEEPING, Keeping, queries, sources, views};
+use ossature_delta_policy::{
+    LayoutReason, PolicyOverrides, ResolvedPolicy, Source, UsedColumn, resolve,
+};
 use ossature_schema_spec::DatasetSpec;
-use ossature_view_graph::View;
+use ossature_view_graph::{ConsumerIndex, View, ViewGraph};
+
+use crate::session::session;
 
 fn datasets() -> Vec<DatasetSpec> {
     let views = views().unwrap().into_iter();
@@ -52,9 +57,28 @@ fn layout(policy: &ResolvedPolicy) -> String {
     said.join("; ")
 }
 
-fn row(keeping: &Keeping, dataset: &DatasetSpec) -> String {
+fn row(keeping: &Keeping, dataset: &DatasetSpec, consumers: &ConsumerIndex) -> String {
     let none = PolicyOverrides::none();
-    let policy = resolve(&none, &none, dataset, &keeping.policy(), &[]).unwrap();
+    let used = consumers
+        .candidates(dataset)
+        .into_iter()
+        .map(|it| UsedColumn {
+            column: it.column,
+            score: it.score,
+            roles: BTreeMap::new(),
+        });
+    let used: Vec<UsedColumn> = used.collect();
+    let policy = resolve(&none, &none, dataset, &keeping.policy(), &used).unwrap();
+    // The columns that find files are among those that have bounds.
+    let chosen = &policy.statistics.value.columns;
+    for wanted in keeping.statistics {
+        let is_chosen = chosen.iter().any(|it| it.as_str() == *wanted);
+        assert!(
+            is_chosen,
+            "{}: {wanted} is not in {chosen:?}",
+            keeping.dataset
+        );
+    }
     format!(
         "| `{}` | {} | {} | {} | {} | {} |",
         keeping.dataset,
@@ -66,16 +90,21 @@ fn row(keeping: &Keeping, dataset: &DatasetSpec) -> String {
     )
 }
 
-#[test]
-fn tables_are_documented_as_they_are_declared() {
+#[tokio::test]
+async fn tables_are_documented_as_they_are_declared() {
     let datasets = datasets();
+    let graph = ViewGraph::try_new(sources().unwrap(), views().unwrap()).unwrap();
+    let consumers = ConsumerIndex::of(&graph, &queries(), &session(1))
+        .await
+        .unwrap();
     let mut text = "\
 # Tables\n\n\
 How each table of the graph is read, and how it is kept for that. Generated from `crates/cpg-views/src/policy.rs` by\n\
 `cargo xtask goldens`; `ossature policy` shows every value with its source, and what a policy file changes.\n\n\
 Every table has files of at most 262,144 rows in Zstandard 1, row groups of 262,144 rows and pages of 20,000 rows. The first\n\
 column of the order that is in the files keeps bounds per page, other columns that can have bounds keep them per row group.\n\
-*Bounds in the log* are the smallest and the largest value per file, by which files are skipped before they are opened.\n\n\
+*Bounds in the log* are the smallest and the largest value per file, by which files are skipped before they are opened: those\n\
+of the order and the key, then of the columns that views and saved queries read by, at most eight.\n\n\
 | table | order | read | bounds in the log | besides | why |\n\
 |---|---|---|---|---|---|\n"
         .to_owned();
@@ -83,7 +112,7 @@ column of the order that is in the files keeps bounds per page, other columns th
         let dataset = datasets
             .iter()
             .find(|it| it.name().as_str() == keeping.dataset);
-        writeln!(text, "{}", row(keeping, dataset.unwrap())).unwrap();
+        writeln!(text, "{}", row(keeping, dataset.unwrap(), &consumers)).unwrap();
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/tables.md");
     expect_file![path].assert_eq(&text);

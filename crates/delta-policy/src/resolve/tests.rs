@@ -5,7 +5,7 @@ use ossature_schema_spec::{Codec, ColumnSpec, FieldSpec};
 use proptest::prelude::*;
 
 use super::*;
-use crate::sample::{builder, column, columns, dataset};
+use crate::sample::{builder, column, columns, dataset, used};
 use crate::{ColumnOverrides, Override, ParquetOverrides, Source, StatsPolicy};
 
 fn rows(count: u64) -> NonZeroU64 {
@@ -427,7 +427,7 @@ proptest! {
     #[test]
     fn resolving_is_pure_and_idempotent(request in overrides(), location in overrides()) {
         let policy = TablePolicy::default();
-        let lineage = [column("name"), column("seen")];
+        let lineage = used(&[column("name"), column("seen")]);
         let once = resolve(&request, &location, &dataset(), &policy, &lineage).unwrap();
         let again = resolve(&request, &location, &dataset(), &policy, &lineage).unwrap();
         prop_assert_eq!(&once, &again);
@@ -460,7 +460,7 @@ proptest! {
             let policy = TablePolicy::default()
                 .features(features.iter().copied())
                 .statistics(StatsPolicy::Explicit(explicit.to_vec()));
-            resolve(&request, &none(), &dataset(), &policy, lineage).unwrap()
+            resolve(&request, &none(), &dataset(), &policy, &used(lineage)).unwrap()
         };
         let one = resolve_all(&lineage, &features, &explicit);
         let other = resolve_all(&shuffled, &other_features, &other_explicit);

@@ -8,7 +8,7 @@ use ossature_schema_spec::{BloomFilter, Codec, ColumnName, Encoding, PageStatist
 use proptest::prelude::*;
 
 use super::*;
-use crate::sample::{column, dataset};
+use crate::sample::{column, dataset, used};
 use crate::{
     ColumnOverrides, FEATURES, LayoutReason, Override, ParquetOverrides, PolicyFile,
     ResolvedPolicy, resolve,
@@ -282,7 +282,7 @@ fn a_resolved_policy_tells_every_value_with_its_source() {
         &none,
         &dataset,
         &TablePolicy::default(),
-        &[column("weight")],
+        &used(&[column("weight")]),
     )
     .unwrap();
     policy.layout.value.leaves.truncate(1);
@@ -519,7 +519,7 @@ proptest! {
     #[test]
     fn resolving_never_fails_but_by_an_error(request in overrides(), location in overrides(), lineage in names()) {
         let dataset = dataset();
-        if let Ok(policy) = resolve(&request, &location, &dataset, &declaration(&location), &lineage) {
+        if let Ok(policy) = resolve(&request, &location, &dataset, &declaration(&location), &used(&lineage)) {
             for read in formats::<ResolvedPolicy>(&policy) {
                 prop_assert_eq!(&read, &policy);
             }

@@ -5,7 +5,7 @@ use ossature_schema_spec::{ColumnLayout, ParquetSpec};
 use proptest::prelude::*;
 
 use super::*;
-use crate::sample::{builder, column, columns, dataset};
+use crate::sample::{builder, column, columns, dataset, used};
 use crate::{Override, resolve_layout};
 
 /// As `select`, with the layout that the dataset declares.
@@ -18,7 +18,14 @@ fn select(
 ) -> StatsDecision {
     let nothing = Override::Inherit;
     let layout = resolve_layout(dataset, cluster_by, &nothing, &nothing).unwrap();
-    super::select(policy, dataset, cluster_by, &layout.value, lineage, errors)
+    super::select(
+        policy,
+        dataset,
+        cluster_by,
+        &layout.value,
+        &used(lineage),
+        errors,
+    )
 }
 
 #[track_caller]
@@ -328,4 +335,55 @@ proptest! {
             prop_assert_eq!(one.dropped, other.dropped);
         }
     }
+}
+
+#[test]
+fn what_more_depends_on_comes_first_however_it_was_found() {
+    let dataset = dataset();
+    let of = |column: &str, score| UsedColumn {
+        column: ColumnName::try_new(column).unwrap(),
+        score,
+        roles: BTreeMap::new(),
+    };
+    let nothing = Override::Inherit;
+    let layout = resolve_layout(&dataset, &[], &nothing, &nothing).unwrap();
+    let decide = |used: &[UsedColumn]| {
+        super::select(
+            auto(32),
+            &dataset,
+            &[],
+            &layout.value,
+            used,
+            &mut Vec::new(),
+        )
+    };
+    let decision = decide(&[
+        of("name", 3),
+        of("position", 3),
+        of("gone", 1),
+        of("level", 7),
+    ]);
+    let ranked: Vec<&str> = decision.used.iter().map(|it| it.column.as_str()).collect();
+    let places = |a: &str, b: &str| {
+        let place = |it: &str| {
+            dataset
+                .columns()
+                .iter()
+                .position(|c| c.name().as_str() == it)
+        };
+        place(a) < place(b)
+    };
+    let tied = if places("name", "position") {
+        ["name", "position"]
+    } else {
+        ["position", "name"]
+    };
+    assert_eq!(ranked, ["level", tied[0], tied[1], "gone"]);
+    let shuffled = decide(&[
+        of("gone", 1),
+        of("level", 7),
+        of("position", 3),
+        of("name", 3),
+    ]);
+    assert_eq!(decision, shuffled);
 }

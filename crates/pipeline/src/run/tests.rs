@@ -54,6 +54,7 @@ fn request<const N: usize>(lake: &Lake, sources: [&str; N]) -> RunRequest {
         },
         versions: BTreeMap::new(),
         graph: ViewGraph::try_new(sources.map(dataset), []).unwrap(),
+        consumers: ConsumerIndex::default(),
         policy: |_| TablePolicy::default().rows_per_file_max(2.try_into().unwrap()),
         overrides: LakeOverrides::default(),
         session: SessionSpec::default(),
