@@ -1,20 +1,22 @@
 //! No silent wrong answer: each test reproduces one that the engines below give, and shows that ours does not.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::Array as _;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
+use arrow_array::{Array as _, Int64Array, RecordBatch};
 use datafusion::common::ScalarValue;
 use datafusion::prelude::SessionContext;
+use ossature_delta_policy::{PolicyOverrides, StatsPolicy, TablePolicy, resolve};
 use ossature_registry::{
     AlignmentPlan, Catalog, ColumnAlignment, ScanFacts, ScanMode, SessionSpec, open_dataset,
     open_table,
 };
 use ossature_schema_spec::{
-    ColumnSpec, ColumnType, DatasetSpec, DefaultValue, PinIdentity, Version,
+    ColumnName, ColumnSpec, ColumnType, DatasetSpec, DefaultValue, PinIdentity, Version,
 };
 use ossature_tests::{
     Failure, HandMade, TemporaryLake, code_of, request, rows, things, write, write_foreign,
@@ -202,6 +204,60 @@ async fn files_are_skipped_and_sorts_are_dropped() -> Result<(), Failure> {
     assert_eq!(point.matches(".parquet").count(), 1, "{point}");
     let sorted = explain("SELECT * FROM ours ORDER BY id").await?;
     assert!(!sorted.contains("SortExec"), "{sorted}");
+    Ok(())
+}
+
+/// The engine knows no bounds of a column of which one file has none, and then skips no file by it.
+#[tokio::test]
+async fn a_file_without_values_does_not_keep_the_others() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = DatasetSpec::builder("cpg.tree", "One row per node.")
+        .column(ColumnSpec::required("id", ColumnType::Int64)?)
+        .column(ColumnSpec::nullable("parent", ColumnType::Int64)?)
+        .key(["id"])
+        .order_by(["id"])
+        .build()?;
+    let mut request = request(&lake.lake, &contract, 100, WriteMode::Overwrite)?;
+    let policy = TablePolicy::default()
+        .rows_per_file_max(NonZeroU64::MIN.saturating_add(99))
+        .statistics(StatsPolicy::Explicit(vec![
+            ColumnName::try_new("id")?,
+            ColumnName::try_new("parent")?,
+        ]));
+    let none = PolicyOverrides::none();
+    request.policy = resolve(&none, &none, &contract, &policy, &[])?;
+    let ids: Int64Array = (0..800).map(Some).collect();
+    let parents: Int64Array = (0..800).map(|id| (id < 700).then_some(id)).collect();
+    let tree = RecordBatch::try_new(
+        contract.arrow_schema(),
+        vec![Arc::new(ids), Arc::new(parents)],
+    )?;
+    let files = write(request.clone(), 1, [tree]).await?.files;
+    assert!(files >= 8);
+    // Below an append, bounds may be somebody else's; they are bounds all the same.
+    request.mode = WriteMode::Append;
+    let more = RecordBatch::try_new(
+        contract.arrow_schema(),
+        vec![
+            Arc::new(Int64Array::from(vec![900])),
+            Arc::new(Int64Array::from(vec![Some(7_000)])),
+        ],
+    )?;
+    let appended = write(request, 1, [more]).await?.version;
+    for version in [None, Some(Version::new(appended.number() - 1))] {
+        let location = lake.location("cpg.tree")?;
+        let mut catalog = Catalog::new(SessionSpec::default().build()?);
+        catalog.register(&open_dataset(&contract, &location, version).await?)?;
+        let plan = catalog
+            .session()
+            .sql("SELECT id FROM tree WHERE parent = 150")
+            .await?;
+        let plan = plan.create_physical_plan().await?;
+        let text = datafusion::physical_plan::displayable(plan.as_ref())
+            .indent(false)
+            .to_string();
+        assert_eq!(text.matches(".parquet").count(), 1, "{text}");
+    }
     Ok(())
 }
 

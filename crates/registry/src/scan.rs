@@ -260,7 +260,7 @@ impl GuardedScan {
         let statistics = self
             .files
             .iter()
-            .map(|file| Arc::new(with_partition(file)))
+            .map(|file| Arc::new(with_typed_gaps(with_partition(file), &self.schema)))
             .collect();
         let keep = pruning.prune(&PrunableStatistics::new(
             statistics,
@@ -340,6 +340,30 @@ fn with_partition(file: &TableFile) -> Statistics {
             column.max_value = Precision::Exact(value.clone());
         }
         statistics.column_statistics.push(column);
+    }
+    statistics
+}
+
+/// Puts nulls of the columns' types in the place of bounds that are not known, and takes bounds of numbers that may not be
+/// values of a row for what they are: bounds. Those of texts may be prefixes, which bound nothing from above.
+///
+/// The engine puts nulls without a type there, makes no list of bounds of them and the others, and then skips no file by the
+/// column at all: one file without values of a column was enough.
+fn with_typed_gaps(mut statistics: Statistics, schema: &SchemaRef) -> Statistics {
+    for (column, field) in statistics.column_statistics.iter_mut().zip(schema.fields()) {
+        for bound in [&mut column.min_value, &mut column.max_value] {
+            match bound {
+                Precision::Exact(_) => {}
+                Precision::Inexact(value) if field.data_type().is_integer() => {
+                    *bound = Precision::Exact(value.clone());
+                }
+                _ => {
+                    if let Ok(unknown) = ScalarValue::try_from(field.data_type()) {
+                        *bound = Precision::Exact(unknown);
+                    }
+                }
+            }
+        }
     }
     statistics
 }
