@@ -280,11 +280,7 @@ async fn a_commit_of_somebody_else_withdraws_the_claims() -> Result<(), Failure>
     let ordered = rows([5])?.project(&[2, 0, 1])?;
     let schema = contract.arrow_schema();
     let columns = ordered.columns().to_vec();
-    write_foreign(
-        &location,
-        [arrow_array::RecordBatch::try_new(schema, columns)?],
-    )
-    .await?;
+    write_foreign(&location, [RecordBatch::try_new(schema, columns)?]).await?;
 
     let after = open_dataset(&contract, &location, None).await?;
     assert_eq!(after.facts().pin.identity, PinIdentity::TableVersion);
@@ -442,7 +438,7 @@ async fn a_filter_on_a_widened_column_skips_files() -> Result<(), Failure> {
     };
     let narrow = stored(ColumnType::Int32)?;
     let ids: arrow_array::Int32Array = (0..800).collect();
-    let batch = arrow_array::RecordBatch::try_from_iter([("id", Arc::new(ids) as _)])?;
+    let batch = RecordBatch::try_from_iter([("id", Arc::new(ids) as _)])?;
     let request = request(&lake.lake, &narrow, 100, WriteMode::Overwrite)?;
     write(request, 1, [batch]).await?;
 
@@ -489,7 +485,7 @@ async fn a_column_of_a_type_that_cannot_be_declared_is_not_taken_for_a_missing_o
             true,
         )]);
     let odd = arrow_array::StructArray::new(fields, vec![Arc::new(odd)], None);
-    let batch = arrow_array::RecordBatch::try_from_iter([("note", Arc::new(odd) as _)])?;
+    let batch = RecordBatch::try_from_iter([("note", Arc::new(odd) as _)])?;
     write_foreign(&location, [batch]).await?;
     let declared = DatasetSpec::builder("cpg.theirs", "")
         .column(ColumnSpec::nullable("note", ColumnType::Utf8)?)

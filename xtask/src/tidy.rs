@@ -13,6 +13,7 @@ mod manifests;
 mod markers;
 mod modules;
 mod places;
+mod removed;
 mod sources;
 mod unused;
 
@@ -31,6 +32,7 @@ const CHECKS: &[Check] = &[
     fences::check,
     unused::check,
     sources::check,
+    removed::check,
     modules::check,
     front_page::check,
     architecture::check,

@@ -8,6 +8,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use ossature_schema_spec::{CanonicalHasher, DatasetName, Fingerprint, PinIdentity, TablePin};
 
+use crate::canonical::recount;
 use crate::{CanonicalPlan, Environment, Error, ExecutionProfile, PlanFacts};
 
 /// One input of a plan, as it enters the fingerprint.
@@ -126,7 +127,7 @@ impl PlanBundle {
             environment: context.environment_hash,
             execution: context.execution_hash,
             schema: Arc::clone(plan.schema().inner()),
-            text: plan.display_indent().to_string(),
+            text: recount(&plan.display_indent().to_string()),
         })
     }
 

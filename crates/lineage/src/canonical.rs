@@ -256,7 +256,7 @@ fn text(plan: &LogicalPlan) -> Result<Vec<u8>, Error> {
 }
 
 /// Gives names like `__correlated_sq_12`, which the optimizer counts per session, the numbers of their first uses.
-fn recount(text: &str) -> String {
+pub(crate) fn recount(text: &str) -> String {
     let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
     let mut counted = String::with_capacity(text.len());
     let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';

@@ -3,16 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
-use datafusion::catalog::TableProvider;
+use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::common::{DFSchema, TableReference, not_impl_err, plan_datafusion_err};
 use datafusion::datasource::cte_worktable::CteWorkTable;
-use datafusion::datasource::{MemTable, provider_as_source, source_as_provider};
+use datafusion::datasource::{TableType, provider_as_source, source_as_provider};
 use datafusion::error::Result;
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::logical_plan::LogicalExtensionCodec;
 use futures::FutureExt;
 
@@ -88,9 +90,8 @@ pub(crate) fn without_metadata(plan: &LogicalPlan) -> Result<LogicalPlan> {
                     // The table of a recursive query is known by its type.
                     if provider.downcast_ref::<CteWorkTable>().is_none() {
                         let schema = Schema::new(bare_fields(provider.schema().fields()));
-                        // Never read. An empty table would be encoded as one.
-                        let stand_in = MemTable::try_new(schema.into(), vec![Vec::new()])?;
-                        scan.source = provider_as_source(Arc::new(stand_in));
+                        let schema = schema.into();
+                        scan.source = provider_as_source(Arc::new(StandIn { schema }));
                     }
                     Transformed::yes(LogicalPlan::TableScan(scan))
                 }
@@ -107,6 +108,33 @@ pub(crate) fn without_metadata(plan: &LogicalPlan) -> Result<LogicalPlan> {
             })
         })
         .data()
+}
+
+/// Stands in a plan that is encoded for the table of that name. It is never read.
+#[derive(Debug)]
+struct StandIn {
+    schema: SchemaRef,
+}
+
+#[async_trait]
+impl TableProvider for StandIn {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        _: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        not_impl_err!("a plan that was made to be encoded is not executed")
+    }
 }
 
 fn bare_fields(fields: &Fields) -> Fields {

@@ -17,4 +17,5 @@ mod replay;
 mod runs;
 mod secrets;
 mod shop;
+mod stats;
 mod verify;

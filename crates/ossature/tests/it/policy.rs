@@ -92,7 +92,7 @@ fn every_table_shows_what_is_decided_and_by_whom() -> Result<(), Failure> {
         "cpg.cpg_nodes",
         "rows_per_file_max",
         "262144",
-        "explicit node_id file_id parent_id",
+        "auto, at most 8",
         "allow_protocol_upgrade",
         "leading_sort_key",
         "131072 values, 10000 per million (dataset)",
@@ -139,7 +139,10 @@ fn a_file_speaks_for_all_tables_and_for_one() -> Result<(), Failure> {
         .flatten()
         .map(|it| &it["code"])
         .collect();
-    assert_eq!(codes, ["small_files", "short_vacuum"]);
+    assert_eq!(
+        codes,
+        ["statistics_over_cap", "small_files", "short_vacuum"]
+    );
     let shown = output(file.arguments(&["policy", "cpg.cpg_nodes"]))?;
     assert!(
         shown.contains("warning: files are deleted 3 days after"),
