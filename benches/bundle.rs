@@ -90,6 +90,11 @@ async fn report() -> Result<String, Failure> {
     ))
 }
 
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench says what it measured"
+)]
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

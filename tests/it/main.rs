@@ -17,6 +17,7 @@ mod modes;
 mod ordered_plans;
 mod pins;
 mod published;
+mod records;
 mod tasks;
 mod writer;
 mod written_plans;

@@ -234,6 +234,8 @@ impl Run {
         let (bundle, plan) = Box::pin(bundle.settle(&plan, &state))
             .await
             .map_err(unplanned)?;
+        // Before anything is computed, so that the plan of a view that fails is known.
+        let artifact_id = self.artifacts.record_plan(name, &bundle)?;
         let physical = state
             .query_planner()
             .create_physical_plan(&plan, &state)
@@ -245,7 +247,6 @@ impl Run {
             .await
             .map_err(|failure| self.failures.note(failure))?;
         (self.request.observer)(Event::wrote(&outcome));
-        let artifact_id = self.artifacts.record_plan(name, &bundle)?;
         self.take(&outcome, Some((bundle.fingerprint(), artifact_id)))
             .await
     }
