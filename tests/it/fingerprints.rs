@@ -85,8 +85,11 @@ async fn says_its_fingerprint() -> Result<(), Failure> {
 
 #[test]
 fn two_processes_give_one_fingerprint() -> Result<(), Failure> {
-    let said = || -> Result<String, Failure> {
+    let folder = tempfile::tempdir()?;
+    let said = |environment: &[(&str, &str)]| -> Result<String, Failure> {
         let output = Command::new(std::env::current_exe()?)
+            .envs(environment.iter().copied())
+            .current_dir(folder.path())
             .args([
                 "--exact",
                 "fingerprints::says_its_fingerprint",
@@ -101,7 +104,14 @@ fn two_processes_give_one_fingerprint() -> Result<(), Failure> {
             .map(|(_, digest)| digest.to_owned())
             .ok_or("no fingerprint was said")?)
     };
-    assert_eq!(said()?, said()?);
+    // Neither the place, nor the language, nor the clock of the machine, nor what libraries look for in the environment.
+    let abroad = [
+        ("TZ", "Asia/Tokyo"),
+        ("LC_ALL", "tr_TR.UTF-8"),
+        ("DATAFUSION_EXECUTION_BATCH_SIZE", "7"),
+        ("RUST_LOG", "trace"),
+    ];
+    assert_eq!(said(&[])?, said(&abroad)?);
     Ok(())
 }
 
@@ -134,6 +144,41 @@ async fn what_substrait_cannot_express_is_kept_as_the_engine_writes_it() -> Resu
         seen.insert(bundle.fingerprint());
     }
     assert_eq!(seen.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_query_does_not_name_is_no_part_of_it() -> Result<(), Failure> {
+    let lake = lake_of(0..300).await?;
+    let base = bundle(&lake, 1, QUERY).await?.fingerprint();
+    // Another table, and another query that was planned before.
+    let contract = things("cpg.others")?;
+    write(
+        request(&lake.lake, &contract, 100, WriteMode::Overwrite)?,
+        1,
+        [rows(0..7)?],
+    )
+    .await?;
+    let mut catalog = Catalog::new(SessionSpec::default().build()?);
+    for name in ["cpg.others", "cpg.things"] {
+        let contract = things(name)?;
+        catalog.register(&open_dataset(&contract, &lake.location(name)?, None).await?)?;
+    }
+    let state = catalog.session().state();
+    let sql = "SELECT id FROM cpg.others WHERE id IN (SELECT id FROM cpg.things) AND id > 3";
+    state.optimize(catalog.session().sql(sql).await?.logical_plan())?;
+    let plan = state.optimize(catalog.session().sql(QUERY).await?.logical_plan())?;
+    let functions = |version: &str| {
+        let ours = [("upper", version), ("never_called", version)];
+        let ours = ours.map(|(name, version)| (name.to_owned(), version.to_owned()));
+        PlanContext::of(&state, &BTreeMap::new(), ours.into())
+    };
+    let of = |context: &PlanContext| -> Result<Fingerprint, Failure> {
+        Ok(PlanBundle::try_new(&plan, &state, catalog.pins(), context)?.fingerprint())
+    };
+    assert_eq!(of(&functions("1"))?, base);
+    // The body of a function is known by its version.
+    assert_ne!(of(&functions("2"))?, base);
     Ok(())
 }
 

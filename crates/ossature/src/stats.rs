@@ -1,5 +1,7 @@
 //! `ossature stats`: which statistics a table has and why, and what those who read it skip by them.
 
+use std::collections::BTreeMap;
+
 use indicatif::{HumanBytes, HumanCount};
 use ossature_pipeline::{ColumnStatistics, PruningRequest, QueryPruning, TablePruning, pruning};
 use ossature_registry::{Lake, SessionSpec};
@@ -68,7 +70,8 @@ struct Column<'a> {
     reason: Option<&'a str>,
     files_bounded: usize,
     score: u32,
-    roles: std::collections::BTreeMap<&'a str, Vec<&'a str>>,
+    roles: BTreeMap<&'a str, Vec<&'a str>>,
+    suggestions: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -95,6 +98,7 @@ impl<'a> Report<'a> {
                 reason: it.reason.as_deref(),
                 files_bounded: it.files_bounded,
                 score: used.map(|used| used.score).sum(),
+                suggestions: it.suggestions.iter().map(|it| it.as_str()).collect(),
                 roles: roles
                     .map(|(role, consumers)| {
                         (
@@ -142,7 +146,15 @@ fn human(found: &TablePruning) -> String {
     );
     let columns = found.columns.iter().map(column_row);
     let columns = table(
-        ["column", "type", "bounds", "files", "score", "read by"],
+        [
+            "column",
+            "type",
+            "bounds",
+            "files",
+            "score",
+            "read by",
+            "could have",
+        ],
         columns,
         usize::MAX,
     );
@@ -175,6 +187,11 @@ fn column_row(it: &ColumnStatistics) -> Vec<String> {
         it.files_bounded.to_string(),
         it.used.as_ref().map_or(0, |used| used.score).to_string(),
         roles.collect::<Vec<_>>().join(", "),
+        it.suggestions
+            .iter()
+            .map(|it| it.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
     ]
 }
 

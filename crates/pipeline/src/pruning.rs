@@ -14,7 +14,7 @@ use ossature_artifacts::{OutputV1, RecordedWrite};
 use ossature_delta_policy::{StatsDecision, UsedColumn};
 use ossature_registry::{Lake, LoggedFile, SessionSpec};
 use ossature_schema_spec::{ColumnSpec, DatasetName};
-use ossature_view_graph::{ConsumerIndex, SavedQuery, ViewGraph};
+use ossature_view_graph::{ConsumerIndex, SavedQuery, Suggestion, ViewGraph, suggestions};
 
 use crate::consumers::used_columns;
 use crate::{Error, PublishedRun};
@@ -64,6 +64,8 @@ pub struct ColumnStatistics {
     pub files_bounded: usize,
     /// Who reads by it, as of now, if anybody does.
     pub used: Option<UsedColumn>,
+    /// What it could have besides.
+    pub suggestions: BTreeSet<Suggestion>,
 }
 
 /// What one query skips of the table.
@@ -115,10 +117,11 @@ pub async fn pruning(request: &PruningRequest) -> Result<TablePruning, Error> {
     let write = writes.iter().find(|it| it.artifact.dataset == output.name);
     let decision = write.map(|it| &it.policy.statistics.value);
     let used = used_columns(consumers, contract);
-    let columns = contract
-        .columns()
-        .iter()
-        .map(|column| column_statistics(column, decision, &files, &used));
+    let mut suggested = suggestions(contract, &consumers.candidates(contract));
+    let columns = contract.columns().iter().map(|column| ColumnStatistics {
+        suggestions: suggested.remove(column.name()).unwrap_or_default(),
+        ..column_statistics(column, decision, &files, &used)
+    });
     let columns = columns.collect();
     let readers = consumers.consumers(dataset);
     let mut pruned = Vec::new();
@@ -155,6 +158,7 @@ fn column_statistics(
             .filter(|it| it.bounded.contains(name.as_str()))
             .count(),
         used: used.iter().find(|it| it.column == *name).cloned(),
+        suggestions: BTreeSet::new(),
     }
 }
 

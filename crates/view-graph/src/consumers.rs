@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
@@ -12,7 +13,7 @@ use datafusion::datasource::ViewTable;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::prelude::SessionContext;
 use ossature_lineage::{PlanFacts, Role, optimize};
-use ossature_schema_spec::{ColumnName, DatasetName, DatasetSpec};
+use ossature_schema_spec::{ColumnName, ColumnType, DatasetName, DatasetSpec};
 
 use crate::schedule::unplannable;
 use crate::{Error, Materialization, Step, ViewGraph};
@@ -48,6 +49,69 @@ impl Candidate {
     pub fn has(&self, role: Role) -> bool {
         self.roles.contains_key(&role)
     }
+}
+
+/// What a column could have besides bounds, for those who read by it. It is advice: what a table has is declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Suggestion {
+    /// A bloom filter: it is compared for equality, and rows are not ordered by it, so that its bounds find little.
+    BloomFilter,
+    /// The lead of the order: no column is read by more.
+    SortKey,
+    /// A place in a clustering: it is one of several that rows are kept by, and rows are in no order.
+    ClusterKey,
+}
+
+impl Suggestion {
+    /// The name, for programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BloomFilter => "bloom_filter",
+            Self::SortKey => "sort_key",
+            Self::ClusterKey => "cluster_key",
+        }
+    }
+}
+
+impl fmt::Display for Suggestion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What the columns of a dataset could have, by what its readers do. `candidates` are those of
+/// [`ConsumerIndex::candidates`].
+pub fn suggestions(
+    dataset: &DatasetSpec,
+    candidates: &[Candidate],
+) -> BTreeMap<ColumnName, BTreeSet<Suggestion>> {
+    let leading = dataset.order().first().map(|key| &key.column);
+    let is_filtered = |it: &Candidate| it.has(Role::FilterEq) || it.has(Role::FilterRange);
+    let filtered = candidates.iter().filter(|it| is_filtered(it)).count();
+    let mut suggestions: BTreeMap<ColumnName, BTreeSet<Suggestion>> = BTreeMap::new();
+    for (place, candidate) in candidates.iter().enumerate() {
+        let Some(column) = dataset.column(&candidate.column) else {
+            continue;
+        };
+        let is_leading = leading == Some(&candidate.column);
+        let of_column = suggestions.entry(candidate.column.clone()).or_default();
+        // What has few values is in every file and every row group: text and integers alone may have many.
+        let may_have_many = *column.column_type() == ColumnType::Utf8
+            || matches!(column.column_type(), ColumnType::Int32 | ColumnType::Int64);
+        let is_compared = candidate.has(Role::FilterEq) || candidate.has(Role::JoinKey);
+        if is_compared && may_have_many && !is_leading {
+            of_column.insert(Suggestion::BloomFilter);
+        }
+        if place == 0 && !is_leading && column.column_type().has_min_max() {
+            of_column.insert(Suggestion::SortKey);
+        }
+        if leading.is_none() && filtered > 1 && is_filtered(candidate) {
+            of_column.insert(Suggestion::ClusterKey);
+        }
+    }
+    suggestions.retain(|_, of_column| !of_column.is_empty());
+    suggestions
 }
 
 /// How much a role says for knowing the bounds of a column: those of a join find the files of the other side, those of a filter
@@ -183,4 +247,101 @@ async fn facts(session: &SessionContext, sql: &str) -> Result<PlanFacts, String>
     let plan = optimize(&plan, &state).map_err(|error| error.to_string())?;
     let stage = &state.config_options().catalog.default_schema;
     PlanFacts::with_default_stage(&plan, stage).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use ossature_schema_spec::ColumnSpec;
+
+    use super::*;
+    use crate::View;
+
+    fn dataset(name: &str, order: &[&str]) -> DatasetSpec {
+        DatasetSpec::builder(name, "")
+            .column(ColumnSpec::required("id", ColumnType::Int64).unwrap())
+            .column(ColumnSpec::required("name", ColumnType::Utf8).unwrap())
+            .column(ColumnSpec::required("flag", ColumnType::Boolean).unwrap())
+            .column(ColumnSpec::required("size", ColumnType::Int64).unwrap())
+            .order_by(order.iter().copied())
+            .build()
+            .unwrap()
+    }
+
+    async fn index(order: &[&str], queries: &[&str]) -> (DatasetSpec, ConsumerIndex) {
+        let things = dataset("extract.things", order);
+        let small = View::inline(
+            dataset("cpg.small", order),
+            "SELECT id, name, flag, size FROM extract.things WHERE size < 10",
+        );
+        let graph = ViewGraph::try_new([things.clone()], [small]).unwrap();
+        let queries = queries.iter().enumerate().map(|(at, sql)| SavedQuery {
+            name: format!("q{at}").into(),
+            sql: (*sql).to_owned().into(),
+        });
+        let config = datafusion::prelude::SessionConfig::new()
+            .with_default_catalog_and_schema("lake", "cpg");
+        let session = SessionContext::new_with_config(config);
+        let catalog = session.catalog("lake").unwrap();
+        let stage = Arc::new(datafusion::catalog::MemorySchemaProvider::new());
+        catalog.register_schema("extract", stage).unwrap();
+        let queries: Vec<SavedQuery> = queries.collect();
+        let index = ConsumerIndex::of(&graph, &queries, &session).await.unwrap();
+        (things, index)
+    }
+
+    fn render(things: &DatasetSpec, index: &ConsumerIndex) -> String {
+        let candidates = index.candidates(things);
+        let suggestions = suggestions(things, &candidates);
+        let lines = candidates.iter().map(|it| {
+            let suggested = suggestions.get(&it.column).into_iter().flatten();
+            let suggested: Vec<&str> = suggested.map(|it| it.as_str()).collect();
+            let consumers: Vec<&str> = it.consumers().into_iter().collect();
+            let (consumers, suggested) = (consumers.join(" "), suggested.join(" "));
+            format!("{} {} ({consumers}) {suggested}", it.column, it.score)
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[tokio::test]
+    async fn columns_are_ranked_by_what_is_done_with_them() {
+        let queries = [
+            "SELECT size FROM extract.things WHERE name = 'a'",
+            // A view that is computed where it is named counts for the query, and its table may be named alone.
+            "SELECT name FROM small WHERE flag",
+            "SELECT a.name FROM extract.things a JOIN extract.things b ON a.id = b.size",
+        ];
+        let (things, index) = index(&["id"], &queries).await;
+        expect![[r#"
+            size 7 (q0 q1 q2) bloom_filter sort_key
+            id 4 (q2) 
+            name 3 (q0 q1 q2) bloom_filter
+            flag 3 (q1) "#]]
+        .assert_eq(&render(&things, &index));
+        let consumers: Vec<&str> = index.consumers(things.name()).into_iter().collect();
+        assert_eq!(consumers, ["q0", "q1", "q2"]);
+    }
+
+    #[tokio::test]
+    async fn without_an_order_columns_are_clustered_by() {
+        let queries = ["SELECT id FROM extract.things WHERE size > 3 AND name = 'a'"];
+        let (things, index) = index(&[], &queries).await;
+        expect![[r#"
+            name 3 (q0) bloom_filter sort_key cluster_key
+            size 3 (q0) cluster_key"#]]
+        .assert_eq(&render(&things, &index));
+    }
+
+    #[tokio::test]
+    async fn a_consumer_that_cannot_be_traced_is_told() {
+        let queries = [
+            "SELECT nothing FROM extract.things",
+            "SELECT random() FROM extract.things",
+        ];
+        let (things, index) = index(&["id"], &queries).await;
+        assert!(index.candidates(&things).is_empty());
+        let failed: Vec<&str> = index.failures().keys().map(String::as_str).collect();
+        assert_eq!(failed, ["q0", "q1"]);
+        assert!(index.failures()["q1"].contains("random"));
+    }
 }

@@ -39,7 +39,7 @@ mod schedule;
 mod tests;
 mod view;
 
-pub use consumers::{Candidate, ConsumerIndex, SavedQuery};
+pub use consumers::{Candidate, ConsumerIndex, SavedQuery, Suggestion, suggestions};
 pub use error::Error;
 pub use schedule::{Step, ViewGraph, plan_view};
 pub use view::{Materialization, View};
