@@ -154,6 +154,7 @@ async fn every_stored_payload_meets_its_contract() -> Result<(), Failure> {
         "plan_artifact",
         "run_manifest",
         "scan_artifact",
+        "semantic_validation",
         "write_artifact",
     ];
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), wanted);

@@ -11,8 +11,8 @@ pub use classify::{Compatibility, SchemaChange, classify};
 use crate::schema::envelope_schema;
 use crate::{
     ArtifactTable, Envelope, Error, MaintenanceFactV1, Payload, PlanArtifactV1, PolicyArtifactV1,
-    ProtocolReportV1, Rejection, RunManifestV1, ScanArtifactV1, StatsDecisionV1, WriteArtifactV1,
-    WriteFailureV1,
+    ProtocolReportV1, Rejection, RunManifestV1, ScanArtifactV1, SemanticValidationV1,
+    StatsDecisionV1, WriteArtifactV1, WriteFailureV1,
 };
 
 /// The part of the system that a payload belongs to.
@@ -194,6 +194,15 @@ pub const CONTRACTS: &[Contract] = &[
         &[rejected("mode", &[("/payload/mode", Some(r#""quick""#))])],
     )
     .kept_in(ArtifactTable::ScanArtifacts),
+    Contract::of::<SemanticValidationV1>(
+        Domain::Plan,
+        example::semantic_validation,
+        &[rejected(
+            "verdict",
+            &[("/payload/is_valid", Some(r#""yes""#))],
+        )],
+    )
+    .kept_in(ArtifactTable::SemanticValidations),
     Contract::of::<StatsDecisionV1>(
         Domain::Policy,
         example::stats_decision,

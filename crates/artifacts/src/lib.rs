@@ -93,8 +93,8 @@ pub use payload::{
     LeafLayoutV1, MaintenanceFactV1, OrderProofV1, OutputRecords, OutputV1, PinV1, PlanArtifactV1,
     PlanColumnV1, PlanInputV1, PlanOutputV1, PolicyArtifactV1, ProtocolReportV1, ProtocolV1,
     RequiredProtocolV1, RunCompletion, RunManifestV1, RunOptionsV1, RunStart, RunStatusV1,
-    ScanAlignmentV1, ScanArtifactV1, ScanModeV1, StatsDecisionV1, UsedColumnV1, VacuumV1,
-    WarningV1, WriteArtifactV1, WriteFailureV1,
+    ScanAlignmentV1, ScanArtifactV1, ScanModeV1, SemanticFindingV1, SemanticValidationV1,
+    StatsDecisionV1, UsedColumnV1, VacuumV1, WarningV1, WriteArtifactV1, WriteFailureV1,
 };
 pub use rejection::{Rejection, Violation, ViolationCode};
 pub use run_artifacts::RunArtifacts;

@@ -13,6 +13,7 @@ mod plan;
 mod policy;
 mod protocol;
 mod scan;
+mod validation;
 mod write;
 
 pub use digest::DigestV1;
@@ -34,4 +35,5 @@ pub use policy::{
 };
 pub use protocol::{EnablementV1, ProtocolReportV1, ProtocolV1, RequiredProtocolV1};
 pub use scan::{OrderProofV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1};
+pub use validation::{SemanticFindingV1, SemanticValidationV1};
 pub use write::WriteArtifactV1;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::stored::{Bytes, PayloadColumns, count};
-use crate::{PlanArtifactV1, PlanInputV1, ScanAlignmentV1, WriteArtifactV1};
+use crate::{PlanArtifactV1, PlanInputV1, ScanAlignmentV1, SemanticFindingV1, WriteArtifactV1};
 
 #[derive(Serialize)]
 pub(crate) struct PlanRow<'a> {
@@ -187,6 +187,17 @@ pub(crate) struct ScanRow<'a> {
     pub(crate) files: Option<i64>,
     pub(crate) bytes: Option<i64>,
     pub(crate) rows: Option<i64>,
+    #[serde(flatten)]
+    pub(crate) payload: &'a PayloadColumns,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ValidationRow<'a> {
+    pub(crate) run_id: &'a str,
+    pub(crate) dataset: &'a str,
+    pub(crate) columns: i64,
+    pub(crate) is_valid: bool,
+    pub(crate) findings: &'a [SemanticFindingV1],
     #[serde(flatten)]
     pub(crate) payload: &'a PayloadColumns,
 }

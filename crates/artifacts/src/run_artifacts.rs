@@ -6,17 +6,19 @@ use arrow_array::RecordBatch;
 use ossature_lineage::PlanBundle;
 use ossature_registry::{Lake, ScanFacts};
 use ossature_schema_spec::{DatasetName, Fingerprint};
+use ossature_view_graph::ViewValidation;
 use ossature_write_pipeline::WriteOutcome;
 use serde_json::json;
 
 use crate::rows::{
     DecisionRow, FailureRow, FunctionRow, InputRow, LineageRow, PlanRow, ProtocolRow, ScanRow,
-    WriteRow,
+    ValidationRow, WriteRow,
 };
 use crate::stored::{Bytes, Stored, count};
 use crate::table::ArtifactTable;
 use crate::{
-    Error, PlanArtifactV1, ScanArtifactV1, WriteArtifactV1, WriteFailureV1, canonical_msgpack,
+    Error, PlanArtifactV1, ScanArtifactV1, SemanticValidationV1, WriteArtifactV1, WriteFailureV1,
+    canonical_msgpack,
 };
 
 /// Collects the artifacts of one run, also of one that fails, and stores them at its end.
@@ -29,6 +31,7 @@ pub struct RunArtifacts {
     writes: BTreeMap<(String, u64), (Stored<WriteArtifactV1>, Bytes)>,
     scans: BTreeMap<(String, u64), Stored<ScanArtifactV1>>,
     failures: BTreeMap<String, Stored<WriteFailureV1>>,
+    validations: BTreeMap<String, Stored<SemanticValidationV1>>,
 }
 
 impl RunArtifacts {
@@ -40,6 +43,7 @@ impl RunArtifacts {
             writes: BTreeMap::new(),
             scans: BTreeMap::new(),
             failures: BTreeMap::new(),
+            validations: BTreeMap::new(),
         }
     }
 
@@ -56,6 +60,17 @@ impl RunArtifacts {
         let key = (dataset.to_string(), bundle.fingerprint().to_hex());
         let plan = Bytes(bundle.canonical().bytes().to_vec());
         self.plans.insert(key, (stored, plan));
+        Ok(artifact_id)
+    }
+
+    /// Records whether a view's query returns what it declares, also when it does not; gives back the artifact's id.
+    ///
+    /// **Errors**: [`Error::Unencodable`], which no view causes.
+    pub fn record_validation(&mut self, validation: &ViewValidation) -> Result<Fingerprint, Error> {
+        let stored = Stored::of(SemanticValidationV1::from(validation))?;
+        let artifact_id = stored.artifact_id;
+        let key = stored.payload.dataset.clone();
+        self.validations.insert(key, stored);
         Ok(artifact_id)
     }
 
@@ -102,8 +117,8 @@ impl RunArtifacts {
     /// **Errors**: [`Error::Write`] and [`Error::Registry`].
     pub async fn store(&mut self, lake: &Lake, at_unix_ms: i64) -> Result<(), Error> {
         use ArtifactTable::{
-            ColumnLineage, PlanArtifacts, ProtocolReports, ScanArtifacts, StatsDecisions,
-            WriteArtifacts, WriteFailures,
+            ColumnLineage, PlanArtifacts, ProtocolReports, ScanArtifacts, SemanticValidations,
+            StatsDecisions, WriteArtifacts, WriteFailures,
         };
         let run_id = &self.run_id;
         let append = |table: ArtifactTable, rows: RecordBatch| async move {
@@ -111,6 +126,8 @@ impl RunArtifacts {
         };
         append(WriteFailures, self.failure_rows()?).await?;
         self.failures.clear();
+        append(SemanticValidations, self.validation_rows()?).await?;
+        self.validations.clear();
         append(ColumnLineage, self.lineage_rows()?).await?;
         append(PlanArtifacts, self.plan_rows()?).await?;
         self.plans.clear();
@@ -143,6 +160,21 @@ impl RunArtifacts {
             }
         });
         ArtifactTable::PlanArtifacts.batch(&rows.collect::<Vec<_>>())
+    }
+
+    fn validation_rows(&self) -> Result<RecordBatch, Error> {
+        let rows = self.validations.values().map(|stored| {
+            let payload = &stored.payload;
+            ValidationRow {
+                run_id: &self.run_id,
+                dataset: &payload.dataset,
+                columns: count(payload.columns),
+                is_valid: payload.is_valid,
+                findings: &payload.findings,
+                payload: &stored.columns,
+            }
+        });
+        ArtifactTable::SemanticValidations.batch(&rows.collect::<Vec<_>>())
     }
 
     fn lineage_rows(&self) -> Result<RecordBatch, Error> {

@@ -21,7 +21,7 @@ use crate::Error;
 use crate::attempts::Attempts;
 use columns::{
     lineage_columns, maintenance_columns, plan_columns, protocol_columns, run_manifest_columns,
-    scan_columns, stats_columns, write_columns, write_failure_columns,
+    scan_columns, stats_columns, validation_columns, write_columns, write_failure_columns,
 };
 
 mod columns;
@@ -45,6 +45,8 @@ pub enum ArtifactTable {
     WriteArtifacts,
     /// One row per version that a run read.
     ScanArtifacts,
+    /// One row per view that a run planned: whether its query returns what it declares.
+    SemanticValidations,
     /// One row per version of a table that a run wrote and column that was a candidate for statistics, or that readers use.
     StatsDecisions,
     /// One row per version that a run wrote: what its protocol demands, and whether the runtime provides it.
@@ -62,11 +64,12 @@ pub(crate) type Column = (&'static str, ColumnType, &'static str);
 
 impl ArtifactTable {
     /// Every table, in a fixed order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::RunManifest,
         Self::PlanArtifacts,
         Self::WriteArtifacts,
         Self::ScanArtifacts,
+        Self::SemanticValidations,
         Self::StatsDecisions,
         Self::ProtocolReports,
         Self::ColumnLineage,
@@ -81,6 +84,7 @@ impl ArtifactTable {
             Self::PlanArtifacts => "runs.plan_artifacts",
             Self::WriteArtifacts => "runs.write_artifacts",
             Self::ScanArtifacts => "runs.scan_artifacts",
+            Self::SemanticValidations => "runs.semantic_validations",
             Self::StatsDecisions => "runs.stats_decisions",
             Self::ProtocolReports => "runs.protocol_reports",
             Self::ColumnLineage => "runs.column_lineage",
@@ -113,6 +117,11 @@ impl ArtifactTable {
                 "One row per version of a table that a run read.",
                 scan_columns()?,
                 &["run_id", "dataset", "version"],
+            ),
+            Self::SemanticValidations => (
+                "One row per view that a run planned: whether its query returns what it declares.",
+                validation_columns()?,
+                &["run_id", "dataset"],
             ),
             Self::StatsDecisions => (
                 "One row per version of a table that a run wrote and column that was a candidate for statistics.",

@@ -16,7 +16,7 @@ use ossature_lineage::{PlanBundle, PlanContext, optimize};
 use ossature_registry::{Catalog, Lake, SessionSpec, open_dataset, open_table};
 use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, TablePin};
 use ossature_udfs::snapshot;
-use ossature_view_graph::{ConsumerIndex, Step, View, ViewGraph, plan_view};
+use ossature_view_graph::{ConsumerIndex, Step, View, ViewGraph, ViewValidation, plan_view};
 use ossature_write_pipeline::{
     EncodePool, Provenance, TableWriter, TransactionId, WriteMode, WriteOutcome, WriteRequest,
     check_table, write_stream,
@@ -221,7 +221,17 @@ impl Run {
             view: name.clone(),
             source: Box::new(source),
         };
-        let frame = plan_view(self.catalog.session(), view).await?;
+        let frame = match plan_view(self.catalog.session(), view).await {
+            Ok(frame) => frame,
+            Err(error) => {
+                if let ossature_view_graph::Error::ContractDiffers { validation, .. } = &error {
+                    self.artifacts.record_validation(validation)?;
+                }
+                return Err(error.into());
+            }
+        };
+        let validation = ViewValidation::of(view, frame.logical_plan())?;
+        self.artifacts.record_validation(&validation)?;
         let (state, plan) = frame.into_parts();
         let unplanned = |source| Error::Lineage {
             view: name.clone(),

@@ -75,6 +75,30 @@ pub enum Severity {
 }
 
 impl Change {
+    /// The column that it is about.
+    pub fn column(&self) -> &ColumnName {
+        match self {
+            Self::Missing { column, .. }
+            | Self::Extra { column, .. }
+            | Self::Type { column, .. }
+            | Self::Nullability { column, .. }
+            | Self::Meaning { column, .. }
+            | Self::Position { column, .. } => column,
+        }
+    }
+
+    /// A stable identifier of the kind of difference, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "missing",
+            Self::Extra { .. } => "extra",
+            Self::Type { .. } => "type",
+            Self::Nullability { .. } => "nullability",
+            Self::Meaning { .. } => "meaning",
+            Self::Position { .. } => "position",
+        }
+    }
+
     /// What the difference means for a reader.
     pub fn severity(&self) -> Severity {
         match self {

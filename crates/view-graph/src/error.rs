@@ -3,6 +3,8 @@
 use datafusion::error::DataFusionError;
 use ossature_schema_spec::{Change, DatasetName};
 
+use crate::ViewValidation;
+
 /// Why views cannot be scheduled.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -33,12 +35,10 @@ pub enum Error {
         path: Vec<DatasetName>,
     },
     /// A view's query does not return what its contract declares.
-    #[error("view `{view}` does not return what it declares:{}", lines(changes))]
+    #[error("view `{}` does not return what it declares:{}", validation.view, lines(&validation.refused))]
     ContractDiffers {
-        /// The view.
-        view: DatasetName,
         /// Every difference.
-        changes: Vec<Change>,
+        validation: Box<ViewValidation>,
     },
     /// A view's query is no query.
     #[error("view `{view}` is no query: {reason}")]

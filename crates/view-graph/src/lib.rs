@@ -4,7 +4,7 @@
 //! |---|---|
 //! | what is a view? | [`View`]: a query and a contract |
 //! | what does it read, and what must come first? | [`ViewGraph`], [`ViewGraph::schedule`] |
-//! | does it return what it declares? | [`ViewGraph::validate`], [`plan_view`] |
+//! | does it return what it declares? | [`ViewGraph::validate`], [`plan_view`], [`ViewValidation`] |
 //! | which columns of a table do its readers filter, join and group by? | [`ConsumerIndex`], [`SavedQuery`] |
 //! | who carries the schedule out? | nobody here: [`Step`]s are data |
 //!
@@ -41,5 +41,5 @@ mod view;
 
 pub use consumers::{Candidate, ConsumerIndex, SavedQuery, Suggestion, suggestions};
 pub use error::Error;
-pub use schedule::{Step, ViewGraph, plan_view};
+pub use schedule::{Step, ViewGraph, ViewValidation, plan_view};
 pub use view::{Materialization, View};

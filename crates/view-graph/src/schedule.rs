@@ -7,7 +7,9 @@ use datafusion::common::TableReference;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
-use ossature_schema_spec::{Change, ColumnSpec, DatasetName, DatasetSpec, Severity, diff_columns};
+use ossature_schema_spec::{
+    Change, ColumnSpec, DatasetName, DatasetSpec, Fingerprint, Severity, diff_columns,
+};
 
 use crate::dependencies::{find_cycle, named_relations, nearest_name};
 use crate::{Error, Materialization, View};
@@ -240,17 +242,10 @@ pub async fn plan_view(session: &SessionContext, view: &View) -> Result<DataFram
         .sql(view.sql())
         .await
         .map_err(unplannable(view.name()))?;
-    let changes: Vec<Change> = match columns_of(frame.logical_plan()) {
-        Ok(found) => diff_columns(view.contract(), &found)
-            .into_iter()
-            .filter(differs)
-            .collect(),
-        Err(source) => return Err(unplannable(view.name())(source)),
-    };
-    if !changes.is_empty() {
+    let validation = ViewValidation::of(view, frame.logical_plan())?;
+    if !validation.is_valid() {
         return Err(Error::ContractDiffers {
-            view: view.name().clone(),
-            changes,
+            validation: Box::new(validation),
         });
     }
     let order: Vec<_> = view
@@ -262,6 +257,46 @@ pub async fn plan_view(session: &SessionContext, view: &View) -> Result<DataFram
         return Ok(frame);
     }
     frame.sort(order).map_err(unplannable(view.name()))
+}
+
+/// What a view's query returns, held against what the view declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ViewValidation {
+    /// The view.
+    pub view: DatasetName,
+    /// A digest of the contract.
+    pub contract: Fingerprint,
+    /// Columns that it declares.
+    pub columns: usize,
+    /// Differences that the writer settles: engines lose on the way what may be null and what it means.
+    pub accepted: Vec<Change>,
+    /// Differences that nothing settles.
+    pub refused: Vec<Change>,
+}
+
+impl ViewValidation {
+    /// Compares the columns of a planned query with those that its view declares.
+    ///
+    /// **Errors**: [`Error::Unplannable`] when a column has a type that nothing stored has.
+    pub fn of(view: &View, plan: &LogicalPlan) -> Result<Self, Error> {
+        let contract = view.contract();
+        let found = columns_of(plan).map_err(unplannable(view.name()))?;
+        let changes = diff_columns(contract, &found);
+        let (refused, accepted) = changes.into_iter().partition(differs);
+        Ok(Self {
+            view: view.name().clone(),
+            contract: contract.contract_hash(),
+            columns: contract.columns().len(),
+            accepted,
+            refused,
+        })
+    }
+
+    /// Whether the query returns what its view declares.
+    pub fn is_valid(&self) -> bool {
+        self.refused.is_empty()
+    }
 }
 
 fn columns_of(plan: &LogicalPlan) -> Result<Vec<ColumnSpec>, datafusion::error::DataFusionError> {

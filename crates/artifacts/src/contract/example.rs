@@ -10,8 +10,8 @@ use crate::{
     LayoutV1, LeafLayoutV1, MaintenanceFactV1, OrderProofV1, OutputV1, PinV1, PlanArtifactV1,
     PlanColumnV1, PlanInputV1, PlanOutputV1, PolicyArtifactV1, ProtocolReportV1, ProtocolV1,
     RequiredProtocolV1, RunManifestV1, RunOptionsV1, RunStatusV1, ScanAlignmentV1, ScanArtifactV1,
-    ScanModeV1, StatsDecisionV1, UsedColumnV1, VacuumV1, WarningV1, WriteArtifactV1,
-    WriteFailureV1,
+    ScanModeV1, SemanticFindingV1, SemanticValidationV1, StatsDecisionV1, UsedColumnV1, VacuumV1,
+    WarningV1, WriteArtifactV1, WriteFailureV1,
 };
 
 fn digest(byte: u8) -> DigestV1 {
@@ -343,5 +343,20 @@ pub(super) fn run_manifest() -> Result<Envelope, Error> {
             code: "store_failure".to_owned(),
             message: "while storing part-0.parquet".to_owned(),
         }),
+    })
+}
+
+pub(super) fn semantic_validation() -> Result<Envelope, Error> {
+    Envelope::seal(&SemanticValidationV1 {
+        dataset: "cpg.cpg_nodes".to_owned(),
+        contract_hash: digest(0x41),
+        columns: 11,
+        is_valid: true,
+        findings: vec![SemanticFindingV1 {
+            column: "node_id".to_owned(),
+            code: "nullability".to_owned(),
+            message: "`node_id`: wanted never null, found nullable".to_owned(),
+            is_refused: false,
+        }],
     })
 }

@@ -209,6 +209,30 @@ pub(super) fn maintenance_columns() -> Vec<Column> {
     ]
 }
 
+pub(super) fn validation_columns() -> Result<Vec<Column>, Error> {
+    use ColumnType::{Boolean, Int64, Utf8};
+    Ok(vec![
+        ("run_id", Utf8, "The run."),
+        ("dataset", Utf8, "The view."),
+        ("columns", Int64, "Columns that it declares."),
+        (
+            "is_valid",
+            Boolean,
+            "Whether nothing was found that the writer does not settle.",
+        ),
+        (
+            "findings",
+            list(vec![
+                ("column", Utf8, "The column."),
+                ("code", Utf8, "The kind of difference."),
+                ("message", Utf8, "The difference in words."),
+                ("is_refused", Boolean, "Whether it is refused."),
+            ])?,
+            "What is not as it is declared.",
+        ),
+    ])
+}
+
 pub(super) fn stats_columns() -> Result<Vec<Column>, Error> {
     use ColumnType::{Boolean, Int64, Utf8};
     Ok(vec![

@@ -389,8 +389,9 @@ mod tests {
             folder.path(),
             &contracts,
             &expect![[r#"
-            stats_decision v1: /properties/payload/properties/columns/items: `integer` instead of `string`: this is breaking; make it v2
-            stats_decision v1: /properties/payload/properties/rows: a new field that has to be there: this is breaking; make it v2"#]],
+                stats_decision v1: /properties/payload/properties/columns/items: `integer` instead of `string`: this is breaking; make it v2
+                stats_decision v1: /properties/payload/properties/rows: a new field that has to be there: this is breaking; make it v2
+                stats_decision v1: it is frozen with another schema, from which this differs: /properties/payload/properties/used: the field may be absent (backward compatible, forward breaking); make it v2"#]],
         );
     }
 
@@ -434,17 +435,18 @@ mod tests {
             folder.path(),
             &contracts,
             &expect![[r#"
-            stats_decision v1: the released example is no longer read as it was: not an artifact of ours:
-              /kind: expected "write_failure", found "stats_decision" (wrong_value)
-              /payload/code: expected a value, found nothing (missing_field)
-              /payload/columns: expected code or dataset or message or orphans or table_uri or version, found columns (unknown_field)
-              /payload/dataset: expected a value, found nothing (missing_field)
-              /payload/dropped: expected code or dataset or message or orphans or table_uri or version, found dropped (unknown_field)
-              /payload/message: expected a value, found nothing (missing_field)
-              /payload/orphans: expected a value, found nothing (missing_field)
-              /payload/policy: expected code or dataset or message or orphans or table_uri or version, found policy (unknown_field)
-              /payload/table_uri: expected a value, found nothing (missing_field)
-              /payload/version: expected a value, found nothing (missing_field)"#]],
+                stats_decision v1: the released example is no longer read as it was: not an artifact of ours:
+                  /kind: expected "write_failure", found "stats_decision" (wrong_value)
+                  /payload/code: expected a value, found nothing (missing_field)
+                  /payload/columns: expected code or dataset or message or orphans or table_uri or version, found columns (unknown_field)
+                  /payload/dataset: expected a value, found nothing (missing_field)
+                  /payload/dropped: expected code or dataset or message or orphans or table_uri or version, found dropped (unknown_field)
+                  /payload/message: expected a value, found nothing (missing_field)
+                  /payload/orphans: expected a value, found nothing (missing_field)
+                  /payload/policy: expected code or dataset or message or orphans or table_uri or version, found policy (unknown_field)
+                  /payload/table_uri: expected a value, found nothing (missing_field)
+                  /payload/used: expected code or dataset or message or orphans or table_uri or version, found used (unknown_field)
+                  /payload/version: expected a value, found nothing (missing_field)"#]],
         );
     }
 
@@ -467,7 +469,7 @@ mod tests {
         let other = (crate::contract("write_failure").example)().unwrap();
         expect!["stats_decision v1: the released example is no longer read as it was: the examples in JSON and MsgPack differ"].assert_eq(&forged("example.msgpack.b64", &to_base64(&other)));
         expect!["stats_decision v1: the released example is no longer read as it was: example.msgpack.b64 is no base64 and a line break"].assert_eq(&forged("example.msgpack.b64", "gA=="));
-        expect!["stats_decision v1: the released example is no longer read as it was: its artifact id is a3d129537d5dea216088f1ce297da2dc635023913ff28de21991647c37928aaa now"].assert_eq(&forged("example.id", "0\n"));
+        expect!["stats_decision v1: the released example is no longer read as it was: its artifact id is 6c1d40c0743dbfad052ed316858c00a6db3ae7d0dac3ab723b3721f109135363 now"].assert_eq(&forged("example.id", "0\n"));
         expect![[r#"
             stats_decision v1: the released example is no longer read as it was: not an artifact of ours:
               /kind: expected a value, found nothing (missing_field)

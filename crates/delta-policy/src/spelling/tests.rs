@@ -309,7 +309,7 @@ fn a_resolved_policy_tells_every_value_with_its_source() {
         properties: {"source":"default","value":{}}
         rows_per_file_max: {"source":"request","value":1}
         schema_mode: {"source":"default","value":"strict"}
-        statistics: {"source":"default","value":{"columns":["node_id","position"],"dropped":[{"column":"kind","reason":"partition_column"},{"column":"weight","reason":"may_hold_nan"}],"policy":{"auto":32}}}
+        statistics: {"source":"default","value":{"columns":["node_id","position"],"dropped":[{"column":"kind","reason":"partition_column"},{"column":"weight","reason":"may_hold_nan"}],"policy":{"auto":32},"used":[{"column":"weight","roles":{},"score":1}]}}
         vacuum: {"source":"default","value":"off"}
         warnings: [{"code":"small_files","rows_per_file_max":1}]"#]].assert_eq(&lines.collect::<Vec<_>>().join("\n"));
 }
