@@ -125,7 +125,9 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
             print(&human(&manifest, &lake, elapsed_ms))
         }
     };
-    events.end_published(&manifest, &mut signals).await;
+    events
+        .end_published(&manifest, run.plans(), &mut signals)
+        .await;
     printed
 }
 

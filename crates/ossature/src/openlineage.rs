@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ossature_artifacts::{
-    FailureV1, LineageSubject, RunEvent, RunManifestV1, StoredArtifacts, UnpublishedEnd, WorkTimes,
+    FailureV1, LineageSubject, PlanArtifactV1, RunEvent, RunManifestV1, UnpublishedEnd, WorkTimes,
 };
 use ossature_pipeline::{Event, describe};
 use ossature_registry::Lake;
@@ -133,12 +133,15 @@ impl Events {
     }
 
     /// Tells what was published.
-    pub(crate) async fn end_published(self, manifest: &RunManifestV1, signals: &mut Signals) {
+    pub(crate) async fn end_published(
+        self,
+        manifest: &RunManifestV1,
+        plans: &[PlanArtifactV1],
+        signals: &mut Signals,
+    ) {
         let times = self.times.taken();
-        self.end(signals, async |told| {
-            let run_id = &manifest.run_id;
-            let stored = StoredArtifacts::of(&told.lake, run_id).await?;
-            told.subject(manifest).completed(&stored.plans, &times)
+        self.end(signals, |told| {
+            told.subject(manifest).completed(plans, &times)
         })
         .await;
     }
@@ -158,7 +161,7 @@ impl Events {
             code: error.code().to_owned(),
             message: describe(error),
         };
-        self.end(signals, async |told| {
+        self.end(signals, |told| {
             let subject = told.subject(&manifest);
             Ok(vec![subject.unpublished(end, &failure, now_unix_ms())])
         })
@@ -169,7 +172,7 @@ impl Events {
     async fn end(
         self,
         signals: &mut Signals,
-        last: impl AsyncFnOnce(&Told) -> Result<Vec<RunEvent>, ossature_artifacts::Error>,
+        last: impl FnOnce(&Told) -> Result<Vec<RunEvent>, ossature_artifacts::Error>,
     ) {
         let Some(mut told) = self.told else {
             return;
@@ -177,13 +180,13 @@ impl Events {
         let Some(begun) = told.run.take() else {
             return;
         };
+        let events = last(&told).map_err(Undelivered::Unmade);
         let delivery = async {
             let mut outbox = match begun.delivering.await {
                 Ok(outbox) => outbox,
                 Err(error) => std::panic::resume_unwind(error.into_panic()),
             };
-            let events = last(&told).await.map_err(Undelivered::Records)?;
-            outbox.put(events);
+            outbox.put(events?);
             outbox.deliver().await
         };
         let delivered = tokio::select! {

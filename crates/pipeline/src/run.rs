@@ -8,8 +8,8 @@ use datafusion::error::DataFusionError;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionContext;
 use ossature_artifacts::{
-    OutputRecords, OutputV1, PinV1, RunArtifacts, RunCompletion, RunLedger, RunManifestV1,
-    RunStart, RunStatusV1,
+    OutputRecords, OutputV1, PinV1, PlanArtifactV1, RunArtifacts, RunCompletion, RunLedger,
+    RunManifestV1, RunStart, RunStatusV1,
 };
 use ossature_delta_policy::{LakeOverrides, TablePolicy, resolve};
 use ossature_lineage::{PlanBundle, PlanContext, optimize};
@@ -113,6 +113,7 @@ pub struct Run {
     context: PlanContext,
     pool: EncodePool,
     artifacts: RunArtifacts,
+    plans: Vec<PlanArtifactV1>,
     outputs: Vec<OutputV1>,
     failures: Failures,
 }
@@ -136,6 +137,7 @@ impl Run {
             pool,
             artifacts: RunArtifacts::of(&manifest.run_id),
             catalog: Catalog::new(session),
+            plans: Vec::new(),
             outputs: Vec::new(),
             failures: Failures::default(),
             context,
@@ -148,6 +150,11 @@ impl Run {
     /// The run as the ledger knows it.
     pub fn manifest(&self) -> &RunManifestV1 {
         &self.manifest
+    }
+
+    /// The plans that rows were computed with so far, in the order of the schedule.
+    pub fn plans(&self) -> &[PlanArtifactV1] {
+        &self.plans
     }
 
     /// The datasets that were written so far, at the versions that were written.
@@ -237,6 +244,7 @@ impl Run {
             .map_err(|failure| self.failures.note(failure))?;
         (self.request.observer)(Event::wrote(&outcome));
         let artifact_id = self.artifacts.record_plan(name, &bundle)?;
+        self.plans.push(PlanArtifactV1::of(name, &bundle));
         self.take(&outcome, Some((bundle.fingerprint(), artifact_id)))
             .await
     }

@@ -36,9 +36,9 @@ pub(super) enum Undelivered {
     /// An event has no JSON form.
     #[error("an event cannot be encoded")]
     Unencodable(#[source] serde_json::Error),
-    /// What the run recorded could not be read back.
-    #[error("the records of the run cannot be read")]
-    Records(#[source] ossature_artifacts::Error),
+    /// A dataset of the run has no place.
+    #[error("an event cannot be made")]
+    Unmade(#[source] ossature_artifacts::Error),
     /// All of it took too long.
     #[error("not all were delivered within {} s", .0.as_secs())]
     Late(Duration),
@@ -55,8 +55,7 @@ impl Undelivered {
             Self::Silent(_) | Self::Stuck(_) | Self::Late(_) => "openlineage_timeout",
             Self::Refused(_) => "openlineage_refused",
             Self::File(_) => "openlineage_file_failed",
-            Self::Unencodable(_) => "openlineage_unencodable",
-            Self::Records(_) => "openlineage_records_unreadable",
+            Self::Unencodable(_) | Self::Unmade(_) => "openlineage_event_unmade",
             Self::Interrupted(_) => "openlineage_interrupted",
         }
     }

@@ -590,7 +590,11 @@ fn a_pipe_that_nobody_reads_costs_one_warning_and_is_not_waited_for_long() -> Re
         &["--openlineage", &pipe.to_string_lossy()],
         &[],
     )?;
-    check_warned(&lake, &answer, "openlineage_timeout")?;
+    let line = check_warned(&lake, &answer, "openlineage_timeout")?;
+    assert!(
+        line.ends_with("the file was not written within 5 s"),
+        "{line}"
+    );
     Ok(())
 }
 
