@@ -10,6 +10,7 @@
 //! | what was done to the tables between runs? | [`MaintenanceRecord`] |
 //! | what identifies an artifact, and what are its bytes? | [`Envelope`], [`artifact_id`], [`canonical_json`], [`canonical_msgpack`] |
 //! | what may a payload look like, and what is wrong with one? | [`CONTRACTS`], [`Contract`], [`Rejection`], [`Violation`] |
+//! | what is told of a run to tools of lineage? | [`LineageSubject`], [`RunEvent`] |
 //! | does a change of a schema want another version? | [`classify`], [`SchemaChange`], [`Compatibility`] |
 //!
 //! ```text
@@ -70,6 +71,7 @@ mod envelope;
 mod error;
 mod ledger;
 mod maintenance_record;
+mod openlineage;
 mod payload;
 mod rejection;
 mod rows;
@@ -87,6 +89,7 @@ pub use envelope::{Envelope, Payload, artifact_id};
 pub use error::Error;
 pub use ledger::{RunLedger, RunRecord};
 pub use maintenance_record::MaintenanceRecord;
+pub use openlineage::{LineageSubject, RunEvent, UnpublishedEnd, WorkTimes};
 pub use payload::{
     BloomFilterV1, CallCoverageV1, ColumnOriginV1, CompactionV1, DecidedV1, DigestV1, DroppedV1,
     EnablementV1, EnvironmentV1, ExecutionProfileV1, ExtractSummaryV1, FailureV1, LayoutV1,

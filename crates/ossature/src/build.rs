@@ -28,6 +28,7 @@ use crate::error::{Error, escape_control};
 use crate::graph::{consumers, graph};
 use crate::interrupt::{Interrupt, Signals};
 use crate::lock::LakeLock;
+use crate::openlineage::Events;
 use crate::output::{print, print_json, table, warn};
 use crate::policy::{overrides, tell_warnings};
 use crate::progress::Progress;
@@ -55,6 +56,7 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
     let graph = graph()?;
     let consumers = consumers(&graph).await?;
     let overrides = overrides(arguments.policy.as_deref(), &graph, &consumers)?;
+    let mut events = Events::of(arguments.openlineage.as_deref(), &lake, &graph)?;
     let listing = list_sources(&arguments.source, &ScanOptions::everything())?;
     if listing.files().is_empty() {
         let source = arguments.source.display();
@@ -62,6 +64,7 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
     }
     let progress = Arc::new(Progress::of_files(listing.files().len() as u64));
     let observer = Arc::clone(&progress);
+    let times = events.times();
     let request = RunRequest {
         start: run_start(&arguments),
         versions: versions(),
@@ -74,7 +77,10 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
             memory_bytes_max: usize::try_from(arguments.max_memory_bytes).unwrap_or(usize::MAX),
             batch_rows: BATCH_ROWS as usize,
         },
-        observer: Arc::new(move |event| observer.observe(&event)),
+        observer: Arc::new(move |event| {
+            observer.observe(&event);
+            times.observe(&event);
+        }),
         lake: lake.clone(),
     };
     if arguments.policy.is_some() {
@@ -84,13 +90,14 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
     }
     let mut signals = Signals::listen().map_err(|source| Error::Runtime { source })?;
     let lock = LakeLock::take(&lake, &mut signals).await?;
-    lock.abort_abandoned(&lake).await?;
+    let abandoned = lock.abort_abandoned(&lake).await?;
     let (begun, interrupt) = signals
         .hold_back(Box::pin(Run::begin(request)))
         .await
         .map_err(|interrupt| Error::Abandoned(interrupt, "begun"))?;
     let mut run = begun?;
     tracing::info!(run_id = run.manifest().run_id, "the run has begun");
+    events.begin(run.manifest(), &abandoned);
     let done = match interrupt {
         Some(interrupt) => Err(Error::Interrupted(interrupt)),
         None => carry_out(&mut run, listing, &arguments, &mut signals).await,
@@ -100,22 +107,30 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
         Ok(done) => done,
         Err(error) => {
             record_failure(&mut run, &error, &mut signals).await;
+            // Nobody waits for the lake while events are delivered.
+            drop(lock);
+            events.end_unpublished(&error, &mut signals).await;
             return Err(error);
         }
     };
+    drop(lock);
     if let Some(interrupt) = too_late {
         warn(&format!(
             "{interrupt} came too late: the run was being published, and now it is"
         ));
     }
     let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    match arguments.format {
+    let printed = match arguments.format {
         Format::Json => print_json(&Summary::of(&manifest, elapsed_ms)),
         Format::Human => {
             let lake = as_typed(&arguments.lake, &lake);
             print(&human(&manifest, &lake, elapsed_ms))
         }
-    }
+    };
+    events
+        .end_published(&manifest, run.plans(), &mut signals)
+        .await;
+    printed
 }
 
 /// Fills the tables and publishes them; gives back the signal that came too late to stop it.

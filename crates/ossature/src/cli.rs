@@ -17,11 +17,14 @@ Exit codes:
   130  interrupted by SIGINT (Ctrl-C)
   143  interrupted by SIGTERM";
 
-/// What `build` does about signals.
-const SIGNALS: &str = "\
+/// What `build` does about signals, and about events that do not reach anybody.
+const BUILD: &str = "\
 Ctrl-C and SIGTERM end the run: it is recorded as failed, nothing is published, and the exit code is 130 or 143. \
 A signal that comes while the run is being published comes too late: publishing is completed, and the exit code is 0. \
-A second signal ends the program wherever it is; `ossature runs` then tells what became of the run.";
+A second signal ends the program wherever it is; `ossature runs` then tells what became of the run.
+
+OpenLineage events that cannot be delivered are told as one warning; the run and the exit code do not depend on them. \
+OPENLINEAGE_API_KEY, OPENLINEAGE_ENDPOINT, OPENLINEAGE_NAMESPACE and OPENLINEAGE_DISABLED are heeded.";
 
 /// What stands in a policy file.
 const POLICY_FILE: &str = "\
@@ -71,7 +74,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Build the graph of a source tree and publish it
-    #[command(after_help = SIGNALS)]
+    #[command(after_help = BUILD)]
     Build(BuildArguments),
     /// Query the published graph with SQL; tables are `cpg_nodes`, `extract.files`, `runs.run_manifest` ...
     Query(QueryArguments),
@@ -136,6 +139,10 @@ pub(crate) struct BuildArguments {
     /// A file that says how tables are kept; `ossature policy` shows what comes of it
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    /// Tell the run as `OpenLineage` events: to a file, which they are appended to as lines of JSON, or to the URL of an
+    /// endpoint [default: the one that `OPENLINEAGE_URL` names]
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) openlineage: Option<String>,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

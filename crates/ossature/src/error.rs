@@ -37,6 +37,8 @@ pub(crate) enum Error {
     PolicyFile { path: PathBuf, source: io::Error },
     #[error("the policy file does not hold:\n{0}")]
     Policy(PolicyFileErrors),
+    #[error("events cannot be sent where `--openlineage` says: {reason}")]
+    EventTarget { reason: &'static str },
     #[error("no table is called `{found}`")]
     NoSuchTable {
         found: String,
@@ -90,6 +92,7 @@ impl Error {
             Self::Lake { .. } => "lake_not_writable",
             Self::PolicyFile { .. } => "policy_file_unreadable",
             Self::Policy(errors) => errors.code(),
+            Self::EventTarget { .. } => "openlineage_target_invalid",
             Self::NoSuchTable { .. } => "no_such_table",
             Self::Upkeep(_) => "upkeep_failed",
             Self::Differs { .. } => "lake_differs",
@@ -153,6 +156,10 @@ impl Error {
                 "`ossature verify` tells whether the lake was changed since; the reasons are in the table"
                     .to_owned(),
             ),
+            Self::EventTarget { .. } => Some(
+                "name a file, or a URL like `http://localhost:5000`; a key belongs in OPENLINEAGE_API_KEY"
+                    .to_owned(),
+            ),
             Self::NoOutputFile => Some("name the file with `--output FILE`".to_owned()),
             _ => None,
         }
@@ -182,6 +189,7 @@ impl Error {
             | "record_differs" => 4,
             "source_root_unreadable"
             | "no_output_file"
+            | "openlineage_target_invalid"
             | "query_too_deep"
             | "invalid_location"
             | "query_failed"

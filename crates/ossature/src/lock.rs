@@ -65,17 +65,19 @@ impl LakeLock {
 
 impl LakeLock {
     /// Records runs as aborted whose processes are gone: with a lock that others know, every run that has not ended.
-    pub(crate) async fn abort_abandoned(&self, lake: &Lake) -> Result<(), Error> {
+    /// Gives back which ones they are.
+    pub(crate) async fn abort_abandoned(&self, lake: &Lake) -> Result<Vec<String>, Error> {
         if self.0.is_none() {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        for run_id in abort_abandoned(lake, now_unix_ms()).await? {
+        let aborted = abort_abandoned(lake, now_unix_ms()).await?;
+        for run_id in &aborted {
             tracing::warn!(
                 run_id,
                 "the process of the run is gone; the run is recorded as aborted"
             );
         }
-        Ok(())
+        Ok(aborted)
     }
 }
 

@@ -8,6 +8,7 @@ mod graph;
 mod interrupt;
 mod lock;
 mod maintain;
+mod openlineage;
 mod output;
 mod policy;
 mod progress;

@@ -8,8 +8,8 @@ use datafusion::error::DataFusionError;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionContext;
 use ossature_artifacts::{
-    OutputRecords, OutputV1, PinV1, RunArtifacts, RunCompletion, RunLedger, RunManifestV1,
-    RunStart, RunStatusV1,
+    OutputRecords, OutputV1, PinV1, PlanArtifactV1, RunArtifacts, RunCompletion, RunLedger,
+    RunManifestV1, RunStart, RunStatusV1,
 };
 use ossature_delta_policy::{LakeOverrides, TablePolicy, resolve};
 use ossature_lineage::{PlanBundle, PlanContext, optimize};
@@ -122,6 +122,7 @@ pub struct Run {
     context: PlanContext,
     pool: EncodePool,
     artifacts: RunArtifacts,
+    plans: Vec<PlanArtifactV1>,
     outputs: Vec<OutputV1>,
     failures: Failures,
 }
@@ -145,6 +146,7 @@ impl Run {
             pool,
             artifacts: RunArtifacts::of(&manifest.run_id),
             catalog: Catalog::new(session),
+            plans: Vec::new(),
             outputs: Vec::new(),
             failures: Failures::default(),
             context,
@@ -157,6 +159,11 @@ impl Run {
     /// The run as the ledger knows it.
     pub fn manifest(&self) -> &RunManifestV1 {
         &self.manifest
+    }
+
+    /// The plans that rows were computed with so far, in the order of the schedule.
+    pub fn plans(&self) -> &[PlanArtifactV1] {
+        &self.plans
     }
 
     /// The datasets that were written so far, at the versions that were written.
@@ -257,6 +264,7 @@ impl Run {
             .await
             .map_err(|failure| self.failures.note(failure))?;
         (self.request.observer)(Event::wrote(&outcome));
+        self.plans.push(PlanArtifactV1::of(name, &bundle));
         self.take(&outcome, Some((bundle.fingerprint(), artifact_id)))
             .await
     }

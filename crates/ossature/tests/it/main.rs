@@ -10,6 +10,7 @@ mod integrity;
 mod interrupt;
 mod killed;
 mod maintain;
+mod openlineage;
 mod policy;
 mod program;
 mod query;
