@@ -23,7 +23,7 @@ async fn published(lake: &TemporaryLake) -> Result<RunManifestV1, Failure> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_commit_tells_of_its_run_and_every_output_of_its_records() -> Result<(), Failure> {
     let lake = TemporaryLake::try_new()?;
-    let manifest = published(&lake).await?;
+    let manifest = Box::pin(published(&lake)).await?;
     assert!(manifest.outputs.len() > 20);
     let stored = StoredArtifacts::of(&lake.lake, &manifest.run_id).await?;
     let plan_ids: BTreeMap<String, String> = (stored.plans.iter())
@@ -73,7 +73,7 @@ async fn every_commit_tells_of_its_run_and_every_output_of_its_records() -> Resu
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_record_is_read_back_and_means_what_it_meant() -> Result<(), Failure> {
     let lake = TemporaryLake::try_new()?;
-    let manifest = published(&lake).await?;
+    let manifest = Box::pin(published(&lake)).await?;
     let graph = graph()?;
     let run = PublishedRun::open(&lake.lake, &graph, None, &SessionSpec::default()).await?;
     let state = run.catalog().session().state();
@@ -112,7 +112,7 @@ async fn every_record_is_read_back_and_means_what_it_meant() -> Result<(), Failu
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_stored_payload_meets_its_contract() -> Result<(), Failure> {
     let lake = TemporaryLake::try_new()?;
-    published(&lake).await?;
+    Box::pin(published(&lake)).await?;
     let mut seen = BTreeSet::new();
     for table in ArtifactTable::ALL {
         let contract = table.spec()?;

@@ -1,6 +1,7 @@
 //! What a run leaves behind besides its tables: plans, writes, failed writes and scans, stored in one append per table.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use ossature_lineage::PlanBundle;
@@ -8,7 +9,6 @@ use ossature_registry::{Lake, ScanFacts};
 use ossature_schema_spec::{DatasetName, Fingerprint};
 use ossature_view_graph::ViewValidation;
 use ossature_write_pipeline::WriteOutcome;
-use serde_json::json;
 
 use crate::rows::{
     DecisionRow, FailureRow, FunctionRow, InputRow, LineageRow, PlanRow, ProtocolRow, ScanRow,
@@ -21,14 +21,23 @@ use crate::{
     canonical_msgpack,
 };
 
+/// Plans by dataset and fingerprint, each with its bytes.
+type Plans = BTreeMap<(String, String), Arc<(Stored<PlanArtifactV1>, Bytes)>>;
+/// Writes by dataset and version, each with its policy.
+type Writes = BTreeMap<(String, u64), Arc<(Stored<WriteArtifactV1>, Bytes)>>;
+
 /// Collects the artifacts of one run, also of one that fails, and stores them at its end.
 ///
 /// What is recorded twice (the same plan of a dataset, the same version of a table) is stored once.
 #[derive(Debug, Clone)]
 pub struct RunArtifacts {
     run_id: String,
-    plans: BTreeMap<(String, String), (Stored<PlanArtifactV1>, Bytes)>,
-    writes: BTreeMap<(String, u64), (Stored<WriteArtifactV1>, Bytes)>,
+    plans: Plans,
+    writes: Writes,
+    // What other tables tell of the same plans and writes: each table has its own list of what it lacks.
+    lineages: Plans,
+    decisions: Writes,
+    protocols: Writes,
     scans: BTreeMap<(String, u64), Stored<ScanArtifactV1>>,
     failures: BTreeMap<String, Stored<WriteFailureV1>>,
     validations: BTreeMap<String, Stored<SemanticValidationV1>>,
@@ -41,6 +50,9 @@ impl RunArtifacts {
             run_id: run_id.to_owned(),
             plans: BTreeMap::new(),
             writes: BTreeMap::new(),
+            lineages: BTreeMap::new(),
+            decisions: BTreeMap::new(),
+            protocols: BTreeMap::new(),
             scans: BTreeMap::new(),
             failures: BTreeMap::new(),
             validations: BTreeMap::new(),
@@ -59,7 +71,9 @@ impl RunArtifacts {
         let artifact_id = stored.artifact_id;
         let key = (dataset.to_string(), bundle.fingerprint().to_hex());
         let plan = Bytes(bundle.canonical().bytes().to_vec());
-        self.plans.insert(key, (stored, plan));
+        let plan = Arc::new((stored, plan));
+        self.lineages.insert(key.clone(), Arc::clone(&plan));
+        self.plans.insert(key, plan);
         Ok(artifact_id)
     }
 
@@ -81,8 +95,11 @@ impl RunArtifacts {
         let stored = Stored::of(WriteArtifactV1::from(outcome))?;
         let artifact_id = stored.artifact_id;
         let key = (stored.payload.dataset.clone(), stored.payload.version);
-        let policy = Bytes(canonical_msgpack(&json!(outcome.policy))?);
-        self.writes.insert(key, (stored, policy));
+        let policy = serde_json::to_value(&outcome.policy).map_err(Error::unencodable)?;
+        let write = Arc::new((stored, Bytes(canonical_msgpack(&policy)?)));
+        self.decisions.insert(key.clone(), Arc::clone(&write));
+        self.protocols.insert(key.clone(), Arc::clone(&write));
+        self.writes.insert(key, write);
         Ok(artifact_id)
     }
 
@@ -129,10 +146,13 @@ impl RunArtifacts {
         append(SemanticValidations, self.validation_rows()?).await?;
         self.validations.clear();
         append(ColumnLineage, self.lineage_rows()?).await?;
+        self.lineages.clear();
         append(PlanArtifacts, self.plan_rows()?).await?;
         self.plans.clear();
         append(StatsDecisions, self.decision_rows()?).await?;
+        self.decisions.clear();
         append(ProtocolReports, self.protocol_rows()?).await?;
+        self.protocols.clear();
         append(WriteArtifacts, self.write_rows()?).await?;
         self.writes.clear();
         append(ScanArtifacts, self.scan_rows()?).await?;
@@ -141,7 +161,8 @@ impl RunArtifacts {
     }
 
     fn plan_rows(&self) -> Result<RecordBatch, Error> {
-        let rows = self.plans.values().map(|(stored, plan)| {
+        let rows = self.plans.values().map(|it| {
+            let (stored, plan) = it.as_ref();
             let payload = &stored.payload;
             PlanRow {
                 run_id: &self.run_id,
@@ -178,7 +199,7 @@ impl RunArtifacts {
     }
 
     fn lineage_rows(&self) -> Result<RecordBatch, Error> {
-        let plans = self.plans.values().map(|(stored, _)| &stored.payload);
+        let plans = self.lineages.values().map(|it| &it.0.payload);
         let mut rows: Vec<LineageRow<'_>> = plans
             .flat_map(|plan| LineageRow::of(&self.run_id, plan))
             .collect();
@@ -189,7 +210,8 @@ impl RunArtifacts {
     }
 
     fn write_rows(&self) -> Result<RecordBatch, Error> {
-        let rows = self.writes.values().map(|(stored, policy)| {
+        let rows = self.writes.values().map(|it| {
+            let (stored, policy) = it.as_ref();
             let payload = &stored.payload;
             WriteRow {
                 run_id: &self.run_id,
@@ -212,7 +234,7 @@ impl RunArtifacts {
     }
 
     fn decision_rows(&self) -> Result<RecordBatch, Error> {
-        let writes = self.writes.values().map(|(stored, _)| &stored.payload);
+        let writes = self.decisions.values().map(|it| &it.0.payload);
         let rows = writes.flat_map(|write| DecisionRow::of(&self.run_id, write));
         let mut rows: Vec<DecisionRow<'_>> = rows.collect();
         rows.sort();
@@ -220,8 +242,8 @@ impl RunArtifacts {
     }
 
     fn protocol_rows(&self) -> Result<RecordBatch, Error> {
-        let rows = self.writes.values().map(|(stored, _)| {
-            let payload = &stored.payload;
+        let rows = self.protocols.values().map(|it| {
+            let payload = &it.0.payload;
             let report = &payload.protocol;
             ProtocolRow {
                 run_id: &self.run_id,

@@ -107,41 +107,44 @@ impl RecordedPlan {
 pub struct RecordedWrite {
     /// What the run tells of it.
     pub artifact: WriteArtifactV1,
-    /// The policy.
-    pub policy: ResolvedPolicy,
+    policy: Vec<u8>,
 }
 
 impl RecordedWrite {
     /// The writes of a run, ordered by dataset.
     ///
-    /// **Errors**: those of [`StoredArtifacts::of`], and [`Error::RecordDiffers`] when a policy cannot be read, as after a change
-    /// of what policies are, or is not the one that its artifact tells of.
+    /// **Errors**: those of [`StoredArtifacts::of`].
     pub async fn of(lake: &Lake, run_id: &str) -> Result<Vec<Self>, Error> {
         const TABLE: ArtifactTable = ArtifactTable::WriteArtifacts;
         let rows = beside(TABLE, "policy", "dataset, version", lake, run_id).await?;
         let artifacts = payloads::<WriteArtifactV1>(TABLE, &rows)?.into_iter();
         let writes = artifacts.zip(bytes(TABLE, "policy", &rows)?);
-        writes
-            .map(|(artifact, bytes)| {
-                let differs = |reason: String| Error::RecordDiffers {
-                    table: TABLE.name(),
-                    dataset: artifact.dataset.clone(),
-                    what: "policy",
-                    reason,
-                };
-                let value = decode_msgpack(&bytes).map_err(|error| differs(error.to_string()))?;
-                let policy: ResolvedPolicy =
-                    serde_json::from_value(value).map_err(|error| differs(error.to_string()))?;
-                let (found, wanted) = (
-                    DigestV1::from(policy.fingerprint()),
-                    artifact.policy.policy_hash,
-                );
-                if found != wanted {
-                    return Err(differs(format!("its digest is {found}, wanted {wanted}")));
-                }
-                Ok(Self { artifact, policy })
-            })
-            .collect()
+        Ok(writes
+            .map(|(artifact, policy)| Self { artifact, policy })
+            .collect())
+    }
+
+    /// The policy.
+    ///
+    /// **Errors**: [`Error::RecordDiffers`] when it cannot be read, as after a change of what policies are, or is not the one that
+    /// the artifact tells of.
+    pub fn policy(&self) -> Result<ResolvedPolicy, Error> {
+        let differs = |reason: String| Error::RecordDiffers {
+            table: ArtifactTable::WriteArtifacts.name(),
+            dataset: self.artifact.dataset.clone(),
+            what: "policy",
+            reason,
+        };
+        let value = decode_msgpack(&self.policy).map_err(|error| differs(error.to_string()))?;
+        let policy: ResolvedPolicy =
+            serde_json::from_value(value).map_err(|error| differs(error.to_string()))?;
+        let found = DigestV1::from(policy.fingerprint());
+        let wanted = self.artifact.policy.policy_hash;
+        if found == wanted {
+            Ok(policy)
+        } else {
+            Err(differs(format!("its digest is {found}, wanted {wanted}")))
+        }
     }
 }
 

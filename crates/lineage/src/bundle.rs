@@ -8,7 +8,6 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use ossature_schema_spec::{CanonicalHasher, DatasetName, Fingerprint, PinIdentity, TablePin};
 
-use crate::canonical::recount;
 use crate::{CanonicalPlan, Environment, Error, ExecutionProfile, PlanFacts};
 
 /// One input of a plan, as it enters the fingerprint.
@@ -81,7 +80,7 @@ pub struct PlanBundle {
 }
 
 impl PlanBundle {
-    /// Bundles an optimized plan.
+    /// Bundles a plan that [`optimize`](crate::optimize) gave.
     ///
     /// `pins` say at which versions the session reads its datasets. Only the inputs and functions that the plan names enter.
     ///
@@ -95,7 +94,8 @@ impl PlanBundle {
         pins: &BTreeMap<DatasetName, TablePin>,
         context: &PlanContext,
     ) -> Result<Self, Error> {
-        let facts = PlanFacts::of(plan)?;
+        let stage = &state.config_options().catalog.default_schema;
+        let facts = PlanFacts::with_default_stage(plan, stage)?;
         let inputs = facts
             .schemas()
             .map(|(name, schema)| {
@@ -127,7 +127,7 @@ impl PlanBundle {
             environment: context.environment_hash,
             execution: context.execution_hash,
             schema: Arc::clone(plan.schema().inner()),
-            text: recount(&plan.display_indent().to_string()),
+            text: plan.display_indent().to_string(),
         })
     }
 
@@ -263,7 +263,8 @@ fn fingerprint(
     hasher.finish()
 }
 
-fn schema_hash(schema: &SchemaRef) -> Fingerprint {
+/// A digest of the names, types and meanings of columns, as it enters fingerprints.
+pub fn schema_hash(schema: &SchemaRef) -> Fingerprint {
     let mut hasher = CanonicalHasher::new("ossature.arrow_schema.v1");
     hasher.list(schema.fields().len());
     for field in schema.fields() {

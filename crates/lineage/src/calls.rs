@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 
 use crate::Error;
@@ -11,11 +12,14 @@ use crate::Error;
 /// Optimizes the plan of a query that has an identity.
 ///
 /// The optimizer puts the time of planning in the place of `now()`, after which nothing tells that the plan is another one
-/// tomorrow. So functions are looked at before.
+/// tomorrow. So functions are looked at before. It also numbers names that it makes, and goes on counting from query to query
+/// of a session; here it begins anew for each.
 ///
 /// **Errors**: [`Error::VolatileFunction`]; [`Error::Engine`] when the optimizer fails.
 pub fn optimize(query: &LogicalPlan, state: &SessionState) -> Result<LogicalPlan, Error> {
     of(query)?;
+    let mut state = state.clone();
+    *state.execution_props_mut() = ExecutionProps::new();
     state
         .optimize(query)
         .map_err(Error::engine("optimizing a plan"))

@@ -1,9 +1,10 @@
 //! The bytes that stand for a plan, and the plan that bytes stand for.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write as _;
+use std::panic::AssertUnwindSafe;
 
+use datafusion::common::plan_err;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
@@ -16,10 +17,11 @@ use datafusion_substrait::logical_plan::producer::to_substrait_plan;
 use datafusion_substrait::substrait::proto::Plan;
 use datafusion_substrait::substrait::proto::extensions::SimpleExtensionDeclaration;
 use datafusion_substrait::substrait::proto::extensions::simple_extension_declaration::MappingType;
+use futures::FutureExt;
 use prost::Message;
 
 use crate::faithful::Losses;
-use crate::names::{NameCodec, lift_filters, without_metadata};
+use crate::names::{NameCodec, lift_filters, only_named_tables, without_metadata};
 use crate::{Error, deep};
 
 /// How a plan was written down. The fixed order of preference is the order of the variants.
@@ -95,7 +97,7 @@ pub struct CanonicalPlan {
 }
 
 impl CanonicalPlan {
-    /// Writes an optimized plan down, in the first encoding that loses nothing of it.
+    /// Writes a plan down that [`optimize`](crate::optimize) gave, in the first encoding that loses nothing of it.
     ///
     /// **Determinism**: `DataFusion` lists the functions of a plan in the order of a hash map, so that the same plan has
     /// other bytes every time; here they are sorted by kind and anchor (anchors are given in the order of first use).
@@ -178,7 +180,7 @@ impl CanonicalPlan {
             PlanEncoding::Substrait => {
                 let plan = deep::call(|| Plan::decode(self.bytes.as_slice()));
                 let plan = plan.map_err(|error| refuse(error.to_string()))?;
-                deep::wait(from_substrait_plan(state, &plan)).await
+                caught(deep::wait(from_substrait_plan(state, &plan))).await
             }
             PlanEncoding::Proto => {
                 let codec = NameCodec::of(state);
@@ -192,7 +194,12 @@ impl CanonicalPlan {
             }
             PlanEncoding::Text => return Err(refuse("text is for reading".to_owned())),
         };
-        let plan = plan.and_then(|plan| deep::call(|| state.optimize(&lift_filters(plan)?)));
+        let plan = plan.and_then(|plan| {
+            deep::call(|| {
+                only_named_tables(&plan, state)?;
+                state.optimize(&lift_filters(plan)?)
+            })
+        });
         plan.map_err(|error| refuse(refused("", &error).trim_start_matches(": ").to_owned()))
     }
 
@@ -212,6 +219,14 @@ impl CanonicalPlan {
     }
 }
 
+/// The outcome of a decoder, or its panic as an error: it indexes by what it reads.
+async fn caught(
+    decoding: impl Future<Output = Result<LogicalPlan, DataFusionError>>,
+) -> Result<LogicalPlan, DataFusionError> {
+    let caught = AssertUnwindSafe(decoding).catch_unwind().await;
+    caught.unwrap_or_else(|_| plan_err!("the decoder broke down over it"))
+}
+
 fn substrait(plan: &LogicalPlan, state: &SessionState) -> Result<Vec<u8>, String> {
     match deep::call(|| to_substrait_plan(plan, state)) {
         Ok(plan) => Ok(canonicalize(*plan).encode_to_vec()),
@@ -223,7 +238,7 @@ fn substrait(plan: &LogicalPlan, state: &SessionState) -> Result<Vec<u8>, String
 const REASON_LETTERS_MAX: usize = 160;
 
 fn refused(encoding: &str, error: &DataFusionError) -> String {
-    let reason = recount(&error.strip_backtrace());
+    let reason = error.strip_backtrace();
     let kept: String = reason.chars().take(REASON_LETTERS_MAX).collect();
     let dots = if kept.len() < reason.len() { "..." } else { "" };
     format!("{encoding}: {kept}{dots}")
@@ -240,50 +255,23 @@ fn proto(plan: &LogicalPlan) -> Result<Vec<u8>, String> {
     }
 }
 
-/// The plan as the engine prints it, and what it does not print. Counters that depend on what was planned before are counted
-/// anew.
+/// Every node as the engine prints it, and behind it every expression with its parts told apart: what is printed for people leaves
+/// parentheses, rows and metadata out.
 fn text(plan: &LogicalPlan) -> Result<Vec<u8>, Error> {
-    let mut text = recount(&plan.display_indent_schema().to_string());
+    let mut text = plan.display_indent_schema().to_string();
+    // Writing to a string cannot fail.
     plan.apply_with_subqueries(|node| {
+        let _ = write!(text, "\n{} inputs: {}", node.inputs().len(), node.display());
         if let LogicalPlan::Join(join) = node {
-            // Writing to a string cannot fail.
             let _ = write!(text, "\n{:?} {}", join.null_equality, join.null_aware);
         }
-        Ok(TreeNodeRecursion::Continue)
+        node.apply_expressions(|expr| {
+            let _ = write!(text, "\n{expr:?}");
+            Ok(TreeNodeRecursion::Continue)
+        })
     })
     .map_err(Error::engine("writing a plan down as text"))?;
     Ok(text.into_bytes())
-}
-
-/// Gives names like `__correlated_sq_12`, which the optimizer counts per session, the numbers of their first uses.
-pub(crate) fn recount(text: &str) -> String {
-    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut counted = String::with_capacity(text.len());
-    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    let mut rest = text;
-    while let Some(at) = rest.find("__") {
-        let (before, word) = rest.split_at(at);
-        let length = word.find(|letter| !is_word(letter)).unwrap_or(word.len());
-        let (word, behind) = word.split_at(length);
-        counted.push_str(before);
-        let is_inside = before.ends_with(is_word);
-        match word.rsplit_once('_') {
-            Some((name, number))
-                if !is_inside
-                    && !number.is_empty()
-                    && number.bytes().all(|it| it.is_ascii_digit()) =>
-            {
-                let next = numbers.len();
-                let number = *numbers.entry(word).or_insert(next);
-                // Writing to a string cannot fail.
-                let _ = write!(counted, "{name}_{number}");
-            }
-            _ => counted.push_str(word),
-        }
-        rest = behind;
-    }
-    counted.push_str(rest);
-    counted
 }
 
 fn canonicalize(mut plan: Plan) -> Plan {
@@ -300,19 +288,5 @@ fn declaration_key(declaration: &SimpleExtensionDeclaration) -> (u8, u32, String
             (2, one.type_variation_anchor, one.name.clone())
         }
         Some(MappingType::ExtensionFunction(one)) => (3, one.function_anchor, one.name.clone()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::recount;
-
-    #[test]
-    fn counters_are_counted_anew() {
-        let text = "__sq_7.a = __sq_9.b AND __sq_7.c = x__sq_9 AND __common_expr_12 = __plain";
-        assert_eq!(
-            recount(text),
-            "__sq_0.a = __sq_1.b AND __sq_0.c = x__sq_9 AND __common_expr_2 = __plain"
-        );
     }
 }

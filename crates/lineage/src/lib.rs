@@ -44,7 +44,7 @@ mod predicate;
 mod role;
 mod trace;
 
-pub use bundle::{InputFacts, PlanBundle, PlanContext};
+pub use bundle::{InputFacts, PlanBundle, PlanContext, schema_hash};
 pub use calls::optimize;
 pub use canonical::{CanonicalPlan, PlanEncoding};
 pub use environment::{Environment, ExecutionProfile};

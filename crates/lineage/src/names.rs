@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::tree_node::{Transformed, TransformedResult};
-use datafusion::common::{DFSchema, TableReference, not_impl_err, plan_datafusion_err};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNodeRecursion};
+use datafusion::common::{DFSchema, TableReference, not_impl_err, plan_datafusion_err, plan_err};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::{TableType, provider_as_source, source_as_provider};
 use datafusion::error::Result;
@@ -78,6 +78,36 @@ impl LogicalExtensionCodec for NameCodec {
         bytes.extend_from_slice(name.to_quoted_string().as_bytes());
         Ok(())
     }
+}
+
+/// Refuses a plan that reads anything else than tables of the session, by their names, or does anything else than to read.
+///
+/// An encoded plan may name files.
+pub(crate) fn only_named_tables(plan: &LogicalPlan, state: &SessionState) -> Result<()> {
+    plan.apply_with_subqueries(|node| {
+        match node {
+            LogicalPlan::TableScan(scan) => {
+                let provider = source_as_provider(&scan.source)?;
+                let is_of_recursion = provider.downcast_ref::<CteWorkTable>().is_some();
+                let named = || -> Option<Arc<dyn TableProvider>> {
+                    let schema = state.schema_for_ref(scan.table_name.clone()).ok()?;
+                    let found = schema.table(scan.table_name.table()).now_or_never()?;
+                    found.ok()?
+                };
+                if !is_of_recursion && !named().is_some_and(|it| Arc::ptr_eq(&it, &provider)) {
+                    return plan_err!("`{}` in it is no table of the session", scan.table_name);
+                }
+            }
+            LogicalPlan::Extension(_)
+            | LogicalPlan::Statement(_)
+            | LogicalPlan::Dml(_)
+            | LogicalPlan::Ddl(_)
+            | LogicalPlan::Copy(_) => return plan_err!("it does more than to read"),
+            _ => {}
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(())
 }
 
 /// The plan with scans whose schemas have no metadata, because it is encoded in the order of a hash map.

@@ -7,9 +7,12 @@ use crate::Derivation;
 /// The number of a column of an input, in the order in which the walk met them.
 pub(crate) type OriginId = u32;
 
-/// A set of [`Derivation`]s.
+/// A set of [`Derivation`]s, and whether the column is one of several that the value is chosen from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Derivations(u8);
+
+/// The bit behind those of [`Derivation`].
+const CHOSEN: u8 = 1 << 7;
 
 impl Derivations {
     pub(crate) fn has(self, derivation: Derivation) -> bool {
@@ -22,7 +25,14 @@ impl Derivations {
 
     /// Whether an engine that compares the column compares the stored one.
     pub(crate) fn is_comparable(self) -> bool {
-        self.has(Derivation::Identity) || self.has(Derivation::Cast)
+        let is_chosen = self.0 & CHOSEN != 0;
+        !is_chosen && (self.has(Derivation::Identity) || self.has(Derivation::Cast))
+    }
+
+    /// Whether rows are compared by something that was made of it, row by row: computed, or chosen, or chosen by.
+    pub(crate) fn is_made_of(self) -> bool {
+        let is_chosen = self.0 & CHOSEN != 0;
+        is_chosen || self.has(Derivation::Transformation) || self.has(Derivation::Conditional)
     }
 
     fn has_value(self) -> bool {
@@ -31,7 +41,7 @@ impl Derivations {
 
     /// What becomes of the set when what it leads to is used in `step`.
     fn then(self, step: Derivation) -> Self {
-        let mut after = Self::default();
+        let mut after = Self(self.0 & CHOSEN);
         for before in self.iter() {
             let it = match (before, step) {
                 (before, Derivation::Identity) => before,
@@ -81,6 +91,14 @@ impl Origins {
             return self.clone();
         }
         let origins = self.iter().map(|(id, before)| (id, before.then(step)));
+        Self(Rc::new(origins.collect()))
+    }
+
+    /// The same columns, as one of several values.
+    pub(crate) fn chosen(&self) -> Self {
+        let origins = self
+            .iter()
+            .map(|(id, Derivations(set))| (id, Derivations(set | CHOSEN)));
         Self(Rc::new(origins.collect()))
     }
 

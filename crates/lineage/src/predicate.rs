@@ -1,7 +1,7 @@
 //! Which columns a condition compares, and how.
 
-use datafusion::common::TableReference;
 use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{DFSchemaRef, TableReference};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::{BinaryExpr, Expr, Like, Operator};
 use datafusion::scalar::ScalarValue;
@@ -11,8 +11,11 @@ use crate::trace::{Scope, Tracer, is_column};
 use crate::{Error, Role};
 
 /// What a condition says about one operand.
+#[derive(Clone)]
 struct Mark {
     origins: Origins,
+    /// What the operand belongs to, where it is a column.
+    relation: Option<Relation>,
     /// For columns that are compared themselves.
     exactly: Role,
     /// For columns that something was computed of.
@@ -30,7 +33,7 @@ struct Operand {
 }
 
 /// What a column belongs to.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Relation {
     /// An input of this query, by its name there.
     Here(Option<TableReference>),
@@ -47,6 +50,33 @@ impl Tracer {
         by: Role,
     ) -> Result<(), Error> {
         for mark in self.marks(condition, scope, by)? {
+            self.mark_compared(&mark.origins, mark.exactly, Some(mark.roughly));
+        }
+        Ok(())
+    }
+
+    /// As [`Tracer::keep_by`] for the condition of a join, which drops no row of the sides that are kept whole.
+    pub(crate) fn match_by(
+        &mut self,
+        condition: &Expr,
+        scope: &Scope,
+        kept_whole: &[&DFSchemaRef],
+    ) -> Result<(), Error> {
+        for mark in self.marks(condition, scope, Role::Join)? {
+            let is_kept = match &mark.relation {
+                Some(Relation::Here(Some(relation))) => kept_whole.iter().any(|schema| {
+                    schema
+                        .iter()
+                        .any(|(qualifier, _)| qualifier == Some(relation))
+                }),
+                _ => false,
+            };
+            let is_filter = matches!(mark.exactly, Role::FilterEq | Role::FilterRange);
+            let mark = if is_kept && is_filter {
+                mark.weakened(Role::Join)
+            } else {
+                mark
+            };
             self.mark_compared(&mark.origins, mark.exactly, Some(mark.roughly));
         }
         Ok(())
@@ -105,6 +135,7 @@ impl Tracer {
                 let origins = self.expr(other, scope)?;
                 Ok(vec![Mark {
                     origins,
+                    relation: None,
                     exactly: by,
                     roughly: by,
                 }])
@@ -121,16 +152,25 @@ impl Tracer {
                 Ok(marks)
             }
             Operator::Or => {
-                let mut marks = self.marks(left, scope, by)?;
-                marks.extend(self.marks(right, scope, by)?);
-                marks.retain(|mark| !mark.origins.is_empty());
-                // A choice narrows a column down only when every part of it does.
-                let is_one = marks.windows(2).all(|two| two[0].origins == two[1].origins);
-                let narrows = is_one && marks.iter().all(|mark| mark.exactly != by);
-                if !narrows {
-                    marks = marks.into_iter().map(|mark| mark.weakened(by)).collect();
+                let one = self.marks(left, scope, by)?;
+                let other = self.marks(right, scope, by)?;
+                // A choice narrows a column down where every part of it does.
+                let in_both =
+                    |mark: &Mark, marks: &[Mark]| marks.iter().any(|it| it.narrows(by, mark));
+                let (mut kept, mut lost) = (Vec::new(), Vec::new());
+                for (mark, marks) in one
+                    .iter()
+                    .map(|mark| (mark, &other))
+                    .chain(other.iter().map(|mark| (mark, &one)))
+                {
+                    if mark.narrows(by, mark) && in_both(mark, marks) {
+                        kept.push(mark.clone());
+                    } else {
+                        lost.push(mark.clone().weakened(by));
+                    }
                 }
-                Ok(marks)
+                kept.extend(lost);
+                Ok(kept)
             }
             Operator::Eq | Operator::IsNotDistinctFrom => {
                 self.comparison(left, right, scope, by, Role::FilterEq, Role::JoinKey)
@@ -158,7 +198,7 @@ impl Tracer {
             (with_constant, by)
         } else if !one.is_column || !other.is_column {
             (by, by)
-        } else if one.relation != other.relation {
+        } else if one.is_of_another_relation_than(&other) {
             (with_other, Role::Join)
         } else {
             (by, by)
@@ -185,9 +225,19 @@ impl Tracer {
 }
 
 impl Operand {
+    /// Whether the operands are columns of two relations. What is computed belongs to none.
+    fn is_of_another_relation_than(&self, other: &Self) -> bool {
+        match (&self.relation, &other.relation) {
+            (Relation::Here(Some(one)), Relation::Here(Some(other))) => one != other,
+            (Relation::Around, Relation::Around) | (Relation::Here(_), Relation::Here(_)) => false,
+            _ => true,
+        }
+    }
+
     fn marked(self, exactly: Role, roughly: Role) -> Mark {
         Mark {
             origins: self.origins,
+            relation: self.is_column.then_some(self.relation),
             exactly: if self.is_column { exactly } else { roughly },
             roughly,
         }
@@ -195,6 +245,12 @@ impl Operand {
 }
 
 impl Mark {
+    /// Whether it narrows the column of the other mark down: by more than a condition that bounds do not answer.
+    fn narrows(&self, by: Role, other: &Self) -> bool {
+        let is_same = self.origins == other.origins && self.relation == other.relation;
+        self.exactly != by && !self.origins.is_empty() && is_same
+    }
+
     fn weakened(self, by: Role) -> Self {
         Self {
             exactly: by,

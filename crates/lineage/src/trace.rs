@@ -177,14 +177,10 @@ impl Tracer {
                 None => columns.clone(),
             });
         }
-        if let Some(inlined) = scan.source.get_logical_plan() {
-            let columns = self.plan(&inlined)?;
-            return Ok(match &scan.projection {
-                Some(kept) => kept
-                    .iter()
-                    .map(|at| columns.get(*at).cloned().unwrap_or_default())
-                    .collect(),
-                None => columns,
+        if scan.source.get_logical_plan().is_some() {
+            // SQL puts the plans of views in their place. One that was left would hide what it reads and calls.
+            return Err(Error::NotAQuery {
+                node: format!("a scan of the view {}", scan.table_name),
             });
         }
         let input = self.input_name(&scan.table_name);
@@ -256,10 +252,14 @@ impl Tracer {
     fn join(&mut self, join: &Join) -> Result<Vec<Origins>, Error> {
         let left = self.scope(&join.left)?;
         // A lateral join's right side names columns of the left.
-        self.outer.push(left.clone());
-        let right = self.scope(&join.right);
-        self.outer.pop();
-        let right = right?;
+        let right = if is_lateral(&join.right) {
+            self.outer.push(left.clone());
+            let right = self.scope(&join.right);
+            self.outer.pop();
+            right?
+        } else {
+            self.scope(&join.right)?
+        };
         let mut matched = Origins::default();
         for (one, other) in &join.on {
             for (key, scope) in [(one, &left), (other, &right)] {
@@ -276,7 +276,18 @@ impl Tracer {
             parts: left.parts.iter().chain(&right.parts).cloned().collect(),
         };
         if let Some(filter) = &join.filter {
-            self.keep_by(filter, &both, Role::Join)?;
+            // Every row of a side that is kept whole stays, whatever the condition says of it.
+            let kept_whole: Vec<&DFSchemaRef> = match join.join_type {
+                JoinType::Left | JoinType::LeftAnti | JoinType::LeftMark => {
+                    vec![join.left.schema()]
+                }
+                JoinType::Right | JoinType::RightAnti | JoinType::RightMark => {
+                    vec![join.right.schema()]
+                }
+                JoinType::Full => vec![join.left.schema(), join.right.schema()],
+                JoinType::Inner | JoinType::LeftSemi | JoinType::RightSemi => Vec::new(),
+            };
+            self.match_by(filter, &both, &kept_whole)?;
             if matches!(join.join_type, JoinType::LeftMark | JoinType::RightMark) {
                 matched = matched.and(&self.expr(filter, &both)?.then(Derivation::Conditional));
             }
@@ -430,7 +441,7 @@ impl Tracer {
                     origins = origins.and(&decides.then(Derivation::Conditional));
                 }
                 for value in values {
-                    origins = origins.and(&self.expr(value, scope)?);
+                    origins = origins.and(&self.expr(value, scope)?.chosen());
                 }
                 Ok(origins)
             }
@@ -570,7 +581,12 @@ impl Tracer {
         for (id, derivations) in origins.with_value() {
             if derivations.is_comparable() {
                 self.mark(id, exactly);
-            } else if derivations.has(Derivation::Transformation)
+            }
+        }
+        // Whatever decides about what is compared decides about the rows.
+        for (id, derivations) in origins.iter() {
+            if !derivations.is_comparable()
+                && derivations.is_made_of()
                 && let Some(roughly) = roughly
             {
                 self.mark(id, roughly);
@@ -604,6 +620,15 @@ impl Scope {
             .into_iter()
             .flat_map(|(_, columns)| columns)
             .collect()
+    }
+}
+
+/// Whether the right side of a join names columns of the left.
+fn is_lateral(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Subquery(_) => true,
+        LogicalPlan::SubqueryAlias(alias) => is_lateral(&alias.input),
+        _ => false,
     }
 }
 

@@ -96,7 +96,7 @@ async fn rows(session: &SessionContext, plan: LogicalPlan) -> Result<String, Dat
 fn pins(tables: &SessionContext) -> BTreeMap<DatasetName, TablePin> {
     let schema = tables.catalog("lake").unwrap().schema("t").unwrap();
     let pins = schema.table_names().into_iter().map(|name| {
-        let dataset = DatasetName::try_new(&format!("public.{name}")).unwrap();
+        let dataset = DatasetName::try_new(&format!("t.{name}")).unwrap();
         let pin = TablePin {
             dataset: dataset.clone(),
             table_id: String::new(),

@@ -46,11 +46,11 @@ that the log does not rule out, *opened* those that were read of them.";
 const REPLAY: &str = "\
 Every recorded plan is executed over the versions that the run read, and its rows are written as the recorded policy \
 says, into a temporary folder that is removed at the end; the lake stays as it is. The exit code is 4 when a table has \
-other bytes than the run published, or cannot be computed again.";
+other bytes than the run published, or cannot be computed again. Whether the lake still has the files of the run, `verify` tells.";
 
 /// What `explain-diff` tells.
 const DIFFERENCES: &str = "\
-Fingerprints differ only where a field that is about the identity does. The exit code is 1 when something differs.";
+A fingerprint differs only where a field of its plan does. The exit code is 1 when something differs.";
 
 /// What `maintain` promises.
 const UPKEEP: &str = "\

@@ -54,6 +54,8 @@ pub(crate) enum Error {
     Scratch { source: io::Error },
     #[error("tables that are not what the run published, carried out again: {tables}")]
     NotReplayed { tables: usize },
+    #[error("tables that could not be computed again, so that nothing is known of them: {tables}")]
+    Unreplayed { tables: usize },
     #[error("fields that differ: {fields}")]
     RunsDiffer { fields: usize },
     #[error("standard output cannot be written")]
@@ -99,6 +101,7 @@ impl Error {
             Self::Unverified { .. } => "lake_unreadable",
             Self::Scratch { .. } => "scratch_failed",
             Self::NotReplayed { .. } => "replay_differs",
+            Self::Unreplayed { .. } => "replay_incomplete",
             Self::RunsDiffer { .. } => "runs_differ",
             Self::Output { .. } => "stdout_failed",
             Self::Render(_) => "render_failed",
@@ -152,6 +155,10 @@ impl Error {
             Self::Scratch { .. } => {
                 Some("set TMPDIR to a folder that can be written into".to_owned())
             }
+            Self::Unreplayed { .. } => Some(
+                "give it more with `--max-memory-bytes`, or another folder with TMPDIR; the reasons are in the table"
+                    .to_owned(),
+            ),
             Self::NotReplayed { .. } => Some(
                 "`ossature verify` tells whether the lake was changed since; the reasons are in the table"
                     .to_owned(),

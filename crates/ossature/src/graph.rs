@@ -3,6 +3,7 @@
 use ossature_view_graph::{ConsumerIndex, ViewGraph};
 
 use crate::error::Error;
+use crate::output::warn;
 
 /// Sources and views of the code property graph.
 pub(crate) fn graph() -> Result<ViewGraph, Error> {
@@ -15,5 +16,9 @@ pub(crate) fn graph() -> Result<ViewGraph, Error> {
 /// Who reads its tables: its views, and what is asked of it again and again.
 pub(crate) async fn consumers(graph: &ViewGraph) -> Result<ConsumerIndex, Error> {
     let queries = ossature_cpg_views::queries();
-    Ok(ossature_pipeline::index_consumers(graph, &queries).await?)
+    let consumers = ossature_pipeline::index_consumers(graph, &queries).await?;
+    for (consumer, reason) in consumers.failures() {
+        warn(&format!("what `{consumer}` reads is not known: {reason}"));
+    }
+    Ok(consumers)
 }

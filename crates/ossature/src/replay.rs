@@ -6,9 +6,9 @@ use ossature_pipeline::{Replay, ReplayOutcome, ReplayRequest, ReplayedTable};
 use ossature_registry::{Lake, SessionSpec};
 use serde::Serialize;
 
-use crate::build::{BATCH_ROWS, STREAMS_MAX};
+use crate::build::{BATCH_ROWS, STREAMS_MAX, versions};
 use crate::cli::{Format, ReplayArguments};
-use crate::error::Error;
+use crate::error::{Error, escape_control};
 use crate::graph::graph;
 use crate::interrupt::Signals;
 use crate::output::{print, print_json, table};
@@ -17,19 +17,27 @@ use crate::progress::Progress;
 /// Carries a run out again, and tells which tables are not what they were.
 pub(crate) async fn replay(arguments: ReplayArguments) -> Result<(), Error> {
     let lake = Lake::try_new(&arguments.lake).map_err(ossature_pipeline::Error::from)?;
+    // Before there is a folder to remove.
+    let mut signals = Signals::listen().map_err(|source| Error::Runtime { source })?;
     // Removed when this ends, however it ends; by a second signal it stays.
     let folder = tempfile::Builder::new()
         .prefix("ossature-replay-")
         .tempdir()
         .map_err(|source| Error::Scratch { source })?;
-    let scratch = Lake::try_new(&folder.path().to_string_lossy());
+    let unusable = |reason: String| Error::Scratch {
+        source: std::io::Error::new(std::io::ErrorKind::InvalidInput, reason),
+    };
+    let path = folder.path().to_str();
+    let path = path.ok_or_else(|| unusable("its name is no UTF-8".to_owned()))?;
+    let scratch = Lake::try_new(path).map_err(|error| unusable(error.to_string()))?;
     let progress = Arc::new(Progress::of_files(0));
     let observer = Arc::clone(&progress);
     let request = ReplayRequest {
         lake,
         run_id: arguments.run.clone(),
-        scratch: scratch.map_err(ossature_pipeline::Error::from)?,
+        scratch,
         graph: graph()?,
+        versions: versions(),
         session: SessionSpec {
             threads: arguments.threads().min(STREAMS_MAX),
             memory_bytes_max: usize::try_from(arguments.max_memory_bytes).unwrap_or(usize::MAX),
@@ -37,7 +45,6 @@ pub(crate) async fn replay(arguments: ReplayArguments) -> Result<(), Error> {
         },
         observer: Arc::new(move |event| observer.observe(&event)),
     };
-    let mut signals = Signals::listen().map_err(|source| Error::Runtime { source })?;
     let replayed = tokio::select! {
         biased;
         interrupt = signals.next() => Err(Error::Interrupted(interrupt)),
@@ -51,6 +58,9 @@ pub(crate) async fn replay(arguments: ReplayArguments) -> Result<(), Error> {
     }
     match replay.differences().count() {
         0 => Ok(()),
+        tables if replay.differences().all(ReplayedTable::is_unknown) => {
+            Err(Error::Unreplayed { tables })
+        }
         tables => Err(Error::NotReplayed { tables }),
     }
 }
@@ -131,7 +141,7 @@ fn human(replay: &Replay) -> String {
     };
     let mut text = format!(
         "{tables}\nrun {}: {} tables computed again and the same, {} read, {} not the same",
-        replay.run_id,
+        escape_control(&replay.run_id),
         of("same"),
         of("source"),
         of("differs") + of("failed"),

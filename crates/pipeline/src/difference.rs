@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 
 use ossature_artifacts::{
-    EnvironmentV1, OutputV1, PlanArtifactV1, PlanInputV1, RunManifestV1, StoredArtifacts,
+    DigestV1, EnvironmentV1, OutputV1, PlanArtifactV1, PlanInputV1, RunManifestV1, StoredArtifacts,
+    artifact_id,
 };
 use ossature_registry::Lake;
 
@@ -15,7 +16,8 @@ use crate::published::find;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DifferenceKind {
-    /// What was computed, over which rows: it changes fingerprints.
+    /// What was asked for, and over which rows: options, contracts, policies, plans and their inputs. A fingerprint differs where a
+    /// field of its plan does.
     Identity,
     /// What planned it.
     Environment,
@@ -83,7 +85,7 @@ pub async fn explain_difference(
     let side = async |run_id: &str| -> Result<Side, Error> {
         let manifest = find(lake, Some(run_id)).await?;
         let plans = StoredArtifacts::of(lake, &manifest.run_id).await?.plans;
-        Ok(Side::of(&manifest, &plans))
+        Side::of(&manifest, &plans)
     };
     let (left, right) = (side(one).await?, side(other).await?);
     let keys: BTreeSet<&Key> = left.0.keys().chain(right.0.keys()).collect();
@@ -133,7 +135,7 @@ type Key = (DifferenceKind, Option<String>, String);
 struct Side(BTreeMap<Key, String>);
 
 impl Side {
-    fn of(manifest: &RunManifestV1, plans: &[PlanArtifactV1]) -> Self {
+    fn of(manifest: &RunManifestV1, plans: &[PlanArtifactV1]) -> Result<Self, Error> {
         let mut side = Self::default();
         side.run(manifest);
         if let Some(environment) = &manifest.environment {
@@ -141,14 +143,22 @@ impl Side {
         }
         for output in &manifest.outputs {
             side.output(output);
-            let plan = plans.iter().find(|plan| {
-                plan.dataset == output.name && Some(plan.fingerprint) == output.plan_fingerprint
-            });
-            if let Some(plan) = plan {
-                side.plan(plan);
+            let Some(id) = output.plan_artifact_id else {
+                continue;
+            };
+            let plan = plans.iter().find(|plan| plan.dataset == output.name);
+            let plan = plan.ok_or_else(|| Error::Unrecorded {
+                dataset: output.name.clone(),
+                what: "plan",
+            })?;
+            if DigestV1::from(artifact_id(plan)?) != id {
+                return Err(Error::OtherRecord {
+                    dataset: output.name.clone(),
+                });
             }
+            side.plan(plan);
         }
-        side
+        Ok(side)
     }
 
     fn add(

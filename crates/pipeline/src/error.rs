@@ -88,6 +88,12 @@ pub enum Error {
         /// What is missing: the plan, the write.
         what: &'static str,
     },
+    /// The records of a table are others than those that the run named when it was published.
+    #[error("the records of `{dataset}` are not those that the run published it with")]
+    OtherRecord {
+        /// The dataset.
+        dataset: String,
+    },
     /// A table cannot be computed again as it was.
     #[error("`{dataset}` cannot be computed again as it was: {what}")]
     CannotReplay {
@@ -139,6 +145,7 @@ impl Error {
             Self::Compute { .. } => self.code_of_engine().unwrap_or("engine_failure"),
             Self::UnknownSource { .. } => "unknown_source",
             Self::Unrecorded { .. } => "unrecorded",
+            Self::OtherRecord { .. } => "record_differs",
             Self::NotPublished { .. } => "not_published",
             Self::CannotReplay { .. } => "cannot_replay",
             Self::NothingPublished { .. } => "nothing_published",
@@ -171,6 +178,10 @@ impl Error {
                 Some(format!("run `ossature build SRC --lake {lake}`"))
             }
             Self::NoSuchRun { lake, .. } => Some(format!("run `ossature runs --lake {lake}`")),
+            Self::OtherRecord { .. } => Some(
+                "`ossature verify` tells which of the records is damaged: restore that file from a copy"
+                    .to_owned(),
+            ),
             Self::CannotReplay { .. } => Some(
                 "a run is carried out again by the version of the program that made it".to_owned(),
             ),

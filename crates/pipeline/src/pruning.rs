@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig};
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::source_as_provider;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
-use ossature_artifacts::{OutputV1, RecordedWrite};
-use ossature_delta_policy::{StatsDecision, UsedColumn};
+use ossature_artifacts::{OutputV1, StatsDecisionV1, StoredArtifacts};
+use ossature_delta_policy::UsedColumn;
 use ossature_registry::{Lake, LoggedFile, SessionSpec};
 use ossature_schema_spec::{ColumnSpec, DatasetName};
 use ossature_view_graph::{ConsumerIndex, SavedQuery, Suggestion, ViewGraph, suggestions};
@@ -113,9 +115,13 @@ pub async fn pruning(request: &PruningRequest) -> Result<TablePruning, Error> {
     let contract = graph.contract(dataset).ok_or_else(unpublished)?;
     let open = output.published().open(&lake.location(dataset)?).await?;
     let files = open.logged_files()?;
-    let writes = RecordedWrite::of(lake, &manifest.run_id).await?;
-    let write = writes.iter().find(|it| it.artifact.dataset == output.name);
-    let decision = write.map(|it| &it.policy.statistics.value);
+    let writes = StoredArtifacts::of(lake, &manifest.run_id).await?.writes;
+    let write = writes.iter().find(|it| it.dataset == output.name);
+    let write = write.ok_or_else(|| Error::Unrecorded {
+        dataset: output.name.clone(),
+        what: "write",
+    })?;
+    let decision = &write.policy.statistics.value;
     let used = used_columns(consumers, contract);
     let mut suggested = suggestions(contract, &consumers.candidates(contract));
     let columns = contract.columns().iter().map(|column| ColumnStatistics {
@@ -140,18 +146,18 @@ pub async fn pruning(request: &PruningRequest) -> Result<TablePruning, Error> {
 
 fn column_statistics(
     column: &ColumnSpec,
-    decision: Option<&StatsDecision>,
+    decision: &StatsDecisionV1,
     files: &[LoggedFile],
     used: &[UsedColumn],
 ) -> ColumnStatistics {
     let name = column.name();
-    let dropped = decision.into_iter().flat_map(|it| &it.dropped);
+    let dropped = decision.dropped.iter();
     let mut reasons = dropped
-        .filter(|it| it.column == *name)
-        .map(|it| it.reason.to_string());
+        .filter(|it| it.column == name.as_str())
+        .map(|it| it.reason.clone());
     ColumnStatistics {
         column: column.clone(),
-        is_indexed: decision.is_some_and(|it| it.columns.contains(name)),
+        is_indexed: decision.columns.iter().any(|it| it == name.as_str()),
         reason: reasons.next(),
         files_bounded: files
             .iter()
@@ -196,7 +202,11 @@ async fn run(
     let stage = &state.config_options().catalog.default_schema;
     // A scan of which no file is left is not in the physical plan.
     query.apply_with_subqueries(|node| {
+        // A recursive query may be called like the table.
         if let LogicalPlan::TableScan(scan) = node
+            && source_as_provider(&scan.source)?
+                .downcast_ref::<CteWorkTable>()
+                .is_none()
             && scan.table_name.table() == dataset.table()
             && scan.table_name.schema().unwrap_or(stage) == dataset.stage()
         {
@@ -207,7 +217,7 @@ async fn run(
     let planner = state.query_planner();
     let plan = planner.create_physical_plan(&query, &state).await?;
     let mut scans = Vec::new();
-    find_scans(&plan, files, &mut scans);
+    find_scans(&plan, &paths_of(dataset, files), &mut scans);
     pruning.files = pruning.scans * files.len();
     pruning.files_planned = scans.iter().map(|scan| scan.files).sum();
     let mut rows = execute_stream(plan, session.task_ctx())?;
@@ -227,16 +237,24 @@ struct Scan {
     files: usize,
 }
 
-/// Scans whose files are those of the table. Names of files stand for their content, so that no other table has them.
-fn find_scans(plan: &Arc<dyn ExecutionPlan>, files: &[LoggedFile], scans: &mut Vec<Scan>) {
-    let names: BTreeSet<&str> = files.iter().map(|it| it.path.as_str()).collect();
+/// The ends of the paths under which stores know the files of a table.
+fn paths_of(dataset: &DatasetName, files: &[LoggedFile]) -> BTreeSet<String> {
+    let paths = files.iter();
+    let paths = paths.map(|file| format!("/{}/{}", dataset.table(), file.path));
+    paths.collect()
+}
+
+/// Scans whose files are those of the table.
+fn find_scans(plan: &Arc<dyn ExecutionPlan>, paths: &BTreeSet<String>, scans: &mut Vec<Scan>) {
     if let Some(source) = plan.downcast_ref::<DataSourceExec>()
         && let Some(config) = source.data_source().downcast_ref::<FileScanConfig>()
     {
         let groups = config.file_groups.iter().flat_map(FileGroup::iter);
-        let paths: BTreeSet<&str> = groups.map(|it| it.object_meta.location.as_ref()).collect();
-        let is_of_table = |path: &&str| names.iter().any(|name| path.ends_with(name));
-        let of_table = paths.iter().filter(|path| is_of_table(path)).count();
+        let opened: BTreeSet<String> = groups
+            .map(|it| format!("/{}", it.object_meta.location))
+            .collect();
+        let is_of_table = |it: &&String| paths.iter().any(|path| it.ends_with(path));
+        let of_table = opened.iter().filter(is_of_table).count();
         if of_table > 0 {
             scans.push(Scan {
                 node: Arc::clone(plan),
@@ -245,7 +263,7 @@ fn find_scans(plan: &Arc<dyn ExecutionPlan>, files: &[LoggedFile], scans: &mut V
         }
     }
     for child in plan.children() {
-        find_scans(child, files, scans);
+        find_scans(child, paths, scans);
     }
 }
 

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::physical_plan::execute_stream;
-use ossature_artifacts::{OutputV1, PinV1, RecordedPlan, RecordedWrite, RunManifestV1};
-use ossature_lineage::PlanEncoding;
+use ossature_artifacts::{
+    DigestV1, OutputV1, Payload, PlanInputV1, RecordedPlan, RecordedWrite, RunManifestV1,
+    artifact_id,
+};
+use ossature_lineage::{Environment, PlanEncoding, schema_hash};
 use ossature_registry::{Catalog, Dataset, Lake, Published, SessionSpec};
 use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, Version};
 use ossature_view_graph::ViewGraph;
@@ -30,6 +33,8 @@ pub struct ReplayRequest {
     pub scratch: Lake,
     /// What the tables are. Plans and policies come from the records.
     pub graph: ViewGraph,
+    /// The versions of whatever decides about plans besides the query engine, by name, as in a run's request.
+    pub versions: BTreeMap<String, String>,
     /// The session that computes.
     pub session: SessionSpec,
     /// Is told what happens.
@@ -56,6 +61,19 @@ pub struct Replay {
     /// Whether the plans of the run were made in another environment than they were executed in now. That is no difference of
     /// tables; where there is one, it may be why.
     pub is_other_environment: bool,
+}
+
+impl ReplayedTable {
+    /// Whether nothing is known of it, because memory or storage gave out.
+    pub fn is_unknown(&self) -> bool {
+        match &self.outcome {
+            ReplayOutcome::Failed { code, .. } => matches!(
+                *code,
+                "memory_exhausted" | "engine_failure" | "store_failure" | "delta_failure"
+            ),
+            _ => false,
+        }
+    }
 }
 
 impl Replay {
@@ -147,9 +165,7 @@ pub async fn replay(request: &ReplayRequest) -> Result<Replay, Error> {
     let session = crate::run::session(&request.session)?;
     let recorded = manifest.environment.as_ref();
     let is_other_environment = recorded.is_some_and(|recorded| {
-        let mut versions = recorded.versions.clone();
-        versions.extend(ossature_registry::engine_versions());
-        let now = ossature_lineage::Environment::of(&session.state(), &versions);
+        let now = Environment::of(&session.state(), &request.versions);
         recorded.hash.fingerprint() != now.hash()
     });
     Ok(Replay {
@@ -179,20 +195,19 @@ impl Replayer<'_> {
         };
         let plan = plan.ok_or_else(|| unrecorded("plan"))?;
         let write = write.ok_or_else(|| unrecorded("write"))?;
+        // The manifest names the records by their digests, and they have those of what lies beside them.
+        let is_of_run = output.plan_artifact_id == Some(id_of(&plan.artifact)?)
+            && output.write_artifact_id == id_of(&write.artifact)?;
+        if !is_of_run {
+            return Err(Error::OtherRecord {
+                dataset: output.name.clone(),
+            });
+        }
         let contract = self.contract(output, plan)?;
         (self.request.observer)(Event::Began {
             dataset: contract.name().clone(),
         });
-        let catalog = self
-            .inputs(
-                &plan
-                    .artifact
-                    .inputs
-                    .iter()
-                    .map(|it| &it.pin)
-                    .collect::<Vec<_>>(),
-            )
-            .await?;
+        let catalog = self.inputs(&output.name, &plan.artifact.inputs).await?;
         let state = catalog.session().state();
         let executed = plan.plan.decode(&state).await;
         let executed = executed.map_err(|source| Error::Lineage {
@@ -247,13 +262,19 @@ impl Replayer<'_> {
     }
 
     /// A session in which the pinned inputs can be named, and nothing else.
-    async fn inputs(&self, pins: &[&PinV1]) -> Result<Catalog, Error> {
+    async fn inputs(&self, dataset: &str, inputs: &[PlanInputV1]) -> Result<Catalog, Error> {
         let mut catalog = Catalog::new(crate::run::session(&self.request.session)?);
-        for pin in pins {
-            let unknown = || Error::CannotReplay {
-                dataset: pin.dataset.clone(),
-                what: "it is not declared any more".to_owned(),
+        for PlanInputV1 {
+            pin,
+            schema_hash: recorded,
+            ..
+        } in inputs
+        {
+            let changed = |how: &str| Error::CannotReplay {
+                dataset: dataset.to_owned(),
+                what: format!("`{}`, which it reads, is {how}", pin.dataset),
             };
+            let unknown = || changed("not declared any more");
             let name = DatasetName::try_new(&pin.dataset).map_err(|_| unknown())?;
             let contract = self.request.graph.contract(&name).ok_or_else(unknown)?;
             let published = Published {
@@ -262,7 +283,11 @@ impl Replayer<'_> {
                 snapshot: pin.snapshot_hash.fingerprint(),
             };
             let open = published.open(&self.request.lake.location(&name)?).await?;
-            catalog.register(&Dataset::try_new(contract, &open).await?)?;
+            let dataset = Dataset::try_new(contract, &open).await?;
+            if schema_hash(&dataset.provider().schema()) != recorded.fingerprint() {
+                return Err(changed("declared otherwise"));
+            }
+            catalog.register(&dataset)?;
         }
         Ok(catalog)
     }
@@ -288,7 +313,7 @@ impl Replayer<'_> {
         let request = WriteRequest {
             location: self.request.scratch.location(contract.name())?,
             contract,
-            policy: write.policy.clone(),
+            policy: write.policy()?,
             mode: WriteMode::Overwrite,
             provenance: Provenance {
                 run_id: self.manifest.run_id.clone(),
@@ -304,4 +329,8 @@ impl Replayer<'_> {
             source,
         })
     }
+}
+
+fn id_of<P: Payload>(payload: &P) -> Result<DigestV1, Error> {
+    Ok(DigestV1::from(artifact_id(payload)?))
 }

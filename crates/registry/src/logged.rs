@@ -10,7 +10,7 @@ use crate::{Error, OpenTable};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoggedFile {
-    /// Its path, as the log spells it.
+    /// Its path below the table's folder, as stores spell it.
     pub path: String,
     /// Its length, in bytes.
     pub bytes: u64,
@@ -40,8 +40,12 @@ impl OpenTable {
                 known.map(|(column, _)| column.clone()).collect()
             };
             files.push(LoggedFile {
-                path: view.path().to_string(),
-                bytes: u64::try_from(view.size()).unwrap_or_default(),
+                path: view.object_store_path().to_string(),
+                bytes: u64::try_from(view.size()).map_err(|_| Error::Corrupt {
+                    what: "the length of a file",
+                    location: self.location().to_string(),
+                    reason: format!("it has {} bytes", view.size()),
+                })?,
                 bounded: &of("minValues") & &of("maxValues"),
             });
         }

@@ -100,7 +100,9 @@ pub fn suggestions(
         let may_have_many = *column.column_type() == ColumnType::Utf8
             || matches!(column.column_type(), ColumnType::Int32 | ColumnType::Int64);
         let is_compared = candidate.has(Role::FilterEq) || candidate.has(Role::JoinKey);
-        if is_compared && may_have_many && !is_leading {
+        let layout = dataset.parquet().columns.get(&candidate.column);
+        let has_filter = layout.is_some_and(|it| it.bloom_filter.is_some());
+        if is_compared && may_have_many && !is_leading && !has_filter {
             of_column.insert(Suggestion::BloomFilter);
         }
         if place == 0 && !is_leading && column.column_type().has_min_max() {
@@ -130,6 +132,7 @@ fn weight(role: Role) -> u32 {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConsumerIndex {
     uses: BTreeMap<DatasetName, BTreeMap<ColumnName, BTreeMap<Role, BTreeSet<String>>>>,
+    readers: BTreeMap<DatasetName, BTreeSet<String>>,
     failures: BTreeMap<String, String>,
 }
 
@@ -192,6 +195,9 @@ impl ConsumerIndex {
             if graph.contract(&dataset).is_none() {
                 continue;
             }
+            // One that only counts the rows reads no column.
+            let readers = self.readers.entry(dataset.clone()).or_default();
+            readers.insert(consumer.to_owned());
             let uses = self.uses.entry(dataset).or_default();
             for (column, roles) in facts.columns(input) {
                 let Ok(column) = ColumnName::try_new(column) else {
@@ -230,9 +236,8 @@ impl ConsumerIndex {
 
     /// Everybody who reads a dataset, by name.
     pub fn consumers(&self, dataset: &DatasetName) -> BTreeSet<&str> {
-        let uses = self.uses.get(dataset).into_iter().flatten();
-        let consumers = uses.flat_map(|(_, roles)| roles.values().flatten());
-        consumers.map(String::as_str).collect()
+        let readers = self.readers.get(dataset).into_iter().flatten();
+        readers.map(String::as_str).collect()
     }
 
     /// The consumers whose reading is not known, with the reason.
@@ -244,9 +249,18 @@ impl ConsumerIndex {
 async fn facts(session: &SessionContext, sql: &str) -> Result<PlanFacts, String> {
     let frame = session.sql(sql).await;
     let (state, plan) = frame.map_err(|error| error.strip_backtrace())?.into_parts();
-    let plan = optimize(&plan, &state).map_err(|error| error.to_string())?;
+    let plan = optimize(&plan, &state).map_err(|error| with_cause(&error))?;
     let stage = &state.config_options().catalog.default_schema;
-    PlanFacts::with_default_stage(&plan, stage).map_err(|error| error.to_string())
+    PlanFacts::with_default_stage(&plan, stage).map_err(|error| with_cause(&error))
+}
+
+fn with_cause(error: &ossature_lineage::Error) -> String {
+    match error {
+        ossature_lineage::Error::Engine { source, .. } => {
+            format!("{error}: {}", source.strip_backtrace())
+        }
+        error => error.to_string(),
+    }
 }
 
 #[cfg(test)]

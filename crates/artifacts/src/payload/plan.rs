@@ -21,7 +21,7 @@ pub struct PlanArtifactV1 {
     pub environment_hash: DigestV1,
     /// How the engine carried the plan out: partitions, batches, memory. Part of no identity.
     pub execution_hash: DigestV1,
-    /// How the plan is written down: `substrait` or `text`.
+    /// How the plan is written down: `substrait`, `datafusion_proto` or `text`.
     pub encoding: String,
     /// Why the preferred encoding was not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]

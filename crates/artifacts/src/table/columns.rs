@@ -59,7 +59,7 @@ pub(super) fn plan_columns() -> Result<Vec<Column>, Error> {
         (
             "encoding",
             Utf8,
-            "How the plan is written down: `substrait` or `text`.",
+            "How the plan is written down: `substrait`, `datafusion_proto` or `text`.",
         ),
         ("environment_hash", Utf8, "The planning environment."),
         ("execution_hash", Utf8, "How the engine carried it out."),

@@ -63,7 +63,13 @@ fn readers_skip_what_the_log_rules_out() -> Result<(), Failure> {
         assert_eq!(queries[query]["files_planned"], 0, "{query}");
         assert_eq!(queries[query]["files_opened"], 0, "{query}");
     }
-    assert_eq!(queries["most_called"]["files_planned"], files);
+    let most_called = queries["most_called"];
+    assert_eq!(most_called["files_planned"], files);
+    assert_eq!(most_called["files_opened"], files, "{most_called}");
+    assert!(
+        most_called["bytes_read"].as_u64() > Some(0),
+        "{most_called}"
+    );
     assert!(
         !queries.contains_key("file_by_path"),
         "it reads another table"

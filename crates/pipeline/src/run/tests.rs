@@ -9,6 +9,7 @@ use ossature_schema_spec::{ColumnSpec, ColumnType};
 use tempfile::TempDir;
 
 use super::*;
+use crate::PublishedRun;
 
 /// A run with one source that has been written, and its lake.
 struct Filled {
@@ -86,6 +87,18 @@ impl Filled {
         runs[0].manifest.clone()
     }
 
+    /// Rows of a table of records.
+    async fn rows_of(&self, table: &str) -> usize {
+        let none = ViewGraph::try_new([], []).unwrap();
+        let session = SessionSpec::default();
+        let run = PublishedRun::open(&self.lake, &none, None, &session)
+            .await
+            .unwrap();
+        let sql = format!("SELECT * FROM runs.{table}");
+        let rows = run.catalog().session().sql(&sql).await.unwrap();
+        rows.count().await.unwrap()
+    }
+
     async fn artifacts(&self) -> (usize, usize) {
         let stored = StoredArtifacts::of(&self.lake, "first").await.unwrap();
         (stored.writes.len(), stored.scans.len())
@@ -125,6 +138,24 @@ async fn a_run_that_fails_while_it_is_published_keeps_its_artifacts_once() {
     filled.run.fail(4, error.code(), &error).await.unwrap();
     assert_eq!(filled.recorded().await.status, RunStatusV1::Failed);
     assert_eq!(filled.artifacts().await, (1, 1));
+}
+
+#[tokio::test]
+async fn what_was_stored_before_a_failure_is_not_stored_again() {
+    let mut filled = Filled::new().await;
+    let blocked = filled.records("write_artifacts");
+    fs::write(&blocked, "no folder").unwrap();
+    filled.run.publish(2, None, None).await.unwrap_err();
+    fs::remove_file(&blocked).unwrap();
+    filled.run.publish(3, None, None).await.unwrap();
+    for table in [
+        "protocol_reports",
+        "stats_decisions",
+        "write_artifacts",
+        "scan_artifacts",
+    ] {
+        assert_eq!(filled.rows_of(table).await, 1, "{table}");
+    }
 }
 
 #[tokio::test]
