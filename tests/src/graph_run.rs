@@ -42,6 +42,16 @@ pub async fn graph_run(
     policy: fn(&DatasetName) -> TablePolicy,
     rows: &[(Dataset, RecordBatch)],
 ) -> Result<Run, Failure> {
+    // Far larger than what a caller should hold.
+    Box::pin(computed(lake, threads, policy, rows)).await
+}
+
+async fn computed(
+    lake: &TemporaryLake,
+    threads: usize,
+    policy: fn(&DatasetName) -> TablePolicy,
+    rows: &[(Dataset, RecordBatch)],
+) -> Result<Run, Failure> {
     let session = SessionSpec {
         threads: NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN),
         ..SessionSpec::default()
@@ -52,6 +62,7 @@ pub async fn graph_run(
         source: None,
         code_version: "0.0.0".to_owned(),
         environment: None,
+        profile: None,
         options: RunOptionsV1 {
             python_version: "3.14".to_owned(),
             max_file_bytes: 8 << 20,

@@ -42,6 +42,7 @@
 //!         source: Some("https://me:secret@example.org/project".to_owned()),
 //!         code_version: "0.1.0".to_owned(),
 //!         environment: None,
+//!         profile: None,
 //!         options: RunOptionsV1 { python_version: "3.13".to_owned(), max_file_bytes: 1 << 22 },
 //!         execution: ExecutionProfileV1 { threads: 1, memory_bytes_max: 1 << 29, batch_rows: 8192 },
 //!         started_at_unix_ms: 1_000,

@@ -42,6 +42,7 @@ fn start(run_id: &str, started_at_unix_ms: i64) -> RunStart {
         source: Some("src".to_owned()),
         code_version: "0.1.0".to_owned(),
         environment: None,
+        profile: None,
         options: RunOptionsV1 {
             python_version: "3.13".to_owned(),
             max_file_bytes: 1 << 22,

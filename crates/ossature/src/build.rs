@@ -200,6 +200,7 @@ fn run_start(arguments: &BuildArguments) -> RunStart {
         source: Some(source.display().to_string()),
         code_version: env!("CARGO_PKG_VERSION").to_owned(),
         environment: None,
+        profile: None,
         options: RunOptionsV1 {
             python_version: format!("3.{}", arguments.python_version),
             max_file_bytes: arguments.max_file_bytes,

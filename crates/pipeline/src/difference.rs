@@ -202,6 +202,10 @@ impl Side {
             "execution.batch_rows",
             execution.batch_rows,
         );
+        for (name, value) in &manifest.execution_settings {
+            let value = value.as_deref().unwrap_or("no value");
+            self.add(Execution, None, format!("settings.{name}"), value);
+        }
     }
 
     fn environment(&mut self, environment: &EnvironmentV1) {
@@ -263,8 +267,6 @@ impl Side {
         for (name, version) in &plan.functions {
             self.add(kind, dataset, format!("functions.{name}"), version);
         }
-        let execution = DifferenceKind::Execution;
-        self.add(execution, dataset, "execution_hash", plan.execution_hash);
     }
 }
 

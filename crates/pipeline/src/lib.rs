@@ -53,6 +53,7 @@
 //!         source: None,
 //!         code_version: "0.0.0".to_owned(),
 //!         environment: None,
+//!         profile: None,
 //!         options: RunOptionsV1 { python_version: "3.14".to_owned(), max_file_bytes: 1 << 23 },
 //!         execution: ExecutionProfileV1 { threads: 1, memory_bytes_max: 1 << 29, batch_rows: 8192 },
 //!         started_at_unix_ms: 0,

@@ -137,6 +137,7 @@ impl Run {
         let pool = EncodePool::try_new(request.session.threads).map_err(Error::Encoders)?;
         let context = PlanContext::of(&session.state(), &request.versions, function_versions());
         request.start.environment = Some(context.environment().clone());
+        request.start.profile = Some(context.execution().clone());
         let ledger = RunLedger::of(&request.lake);
         if let Some(published) = ledger.latest_completed().await? {
             check_logs(&request, &published).await?;

@@ -306,6 +306,10 @@ pub(super) fn run_manifest() -> Result<Envelope, Error> {
             memory_bytes_max: 536_870_912,
             batch_rows: 8_192,
         },
+        execution_settings: BTreeMap::from([(
+            "datafusion.execution.batch_size".to_owned(),
+            Some("8192".to_owned()),
+        )]),
         started_at_unix_ms: 1_700_000_000_000,
         ended_at_unix_ms: Some(1_700_000_004_200),
         inputs: vec![pin()],

@@ -48,6 +48,7 @@ fn start() -> RunStart {
         source: Some("/src/project".to_owned()),
         code_version: "1.2.3".to_owned(),
         environment: None,
+        profile: None,
         options: RunOptionsV1 {
             python_version: "3.14".to_owned(),
             max_file_bytes: 1 << 23,

@@ -1,6 +1,8 @@
 //! The run manifest: what a run read, what it published, and how it ended.
 
-use ossature_lineage::Environment;
+use std::collections::BTreeMap;
+
+use ossature_lineage::{Environment, ExecutionProfile};
 use ossature_registry::Published;
 use ossature_schema_spec::{Fingerprint, TablePin, Version};
 use ossature_write_pipeline::WriteOutcome;
@@ -63,6 +65,9 @@ pub struct RunManifestV1 {
     pub options: RunOptionsV1,
     /// How it was executed; no row depends on it.
     pub execution: ExecutionProfileV1,
+    /// The settings of the engine that decide about that, where it had queries; null for those that have no value.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub execution_settings: BTreeMap<String, Option<String>>,
     /// When it began, in milliseconds since 1970-01-01 00:00:00 UTC.
     pub started_at_unix_ms: i64,
     /// When it ended, or was found to have ended, in milliseconds since 1970-01-01 00:00:00 UTC.
@@ -262,6 +267,8 @@ pub struct RunStart {
     pub code_version: String,
     /// What plans its queries.
     pub environment: Option<Environment>,
+    /// How the engine carries them out.
+    pub profile: Option<ExecutionProfile>,
     /// Options that change rows.
     pub options: RunOptionsV1,
     /// How it is executed.
@@ -299,6 +306,7 @@ impl RunManifestV1 {
             source,
             code_version,
             environment,
+            profile,
             options,
             execution,
             started_at_unix_ms,
@@ -313,6 +321,7 @@ impl RunManifestV1 {
             environment: environment.as_ref().map(EnvironmentV1::from),
             options,
             execution,
+            execution_settings: profile.map(|it| it.settings).unwrap_or_default(),
             started_at_unix_ms,
             ended_at_unix_ms: None,
             inputs: Vec::new(),

@@ -21,7 +21,7 @@ fn a_run_is_listed_and_shown_with_one_manifest() -> Result<(), Failure> {
     assert_eq!(run["extract"], shop.summary["files"]);
     assert_eq!(run["calls"], shop.summary["calls"]);
     assert_eq!(of_outputs(run, "rows"), of_outputs(&shop.summary, "rows"));
-    expect!["calls code_version ended_at_unix_ms environment execution extract inputs options outputs records run_id run_number source started_at_unix_ms status"]
+    expect!["calls code_version ended_at_unix_ms environment execution execution_settings extract inputs options outputs records run_id run_number source started_at_unix_ms status"]
         .assert_eq(&keys(run));
 
     let run_id = run["run_id"].as_str().unwrap_or_default();

@@ -42,6 +42,7 @@ fn request<const N: usize>(lake: &Lake, sources: [&str; N]) -> RunRequest {
             source: None,
             code_version: "0.0.0".to_owned(),
             environment: None,
+            profile: None,
             options: RunOptionsV1 {
                 python_version: "3.14".to_owned(),
                 max_file_bytes: 1 << 23,
