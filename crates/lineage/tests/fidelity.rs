@@ -209,3 +209,57 @@ async fn bytes_that_are_no_plan_are_refused() {
         }
     }
 }
+
+/// Bytes may name files, which nobody pinned: only tables of the session are read, and by their names.
+#[tokio::test]
+async fn a_plan_that_names_files_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret.csv");
+    std::fs::write(&file, "id\n7\n").unwrap();
+    let path = file.to_str().unwrap();
+    let theirs = SessionContext::new();
+    let options = datafusion::prelude::CsvReadOptions::new();
+    theirs.register_csv("things", path, options).await.unwrap();
+    let (_, plan) = theirs
+        .sql("SELECT id FROM things")
+        .await
+        .unwrap()
+        .into_parts();
+    let bytes = datafusion_proto::bytes::logical_plan_to_bytes(&plan)
+        .unwrap()
+        .to_vec();
+
+    let ours = SessionContext::new();
+    let create = "CREATE TABLE things (id BIGINT)";
+    ours.sql(create).await.unwrap().collect().await.unwrap();
+    let recorded = CanonicalPlan::recorded(PlanEncoding::Proto, bytes);
+    let error = recorded.decode(&ours.state()).await.unwrap_err();
+    let said = error.to_string();
+    assert!(
+        said.contains("`things` in it is no table of the session"),
+        "{said}"
+    );
+}
+
+/// Rows in an order that leaves no two in doubt come in it.
+#[tokio::test]
+async fn the_order_of_rows_is_kept() {
+    let cases = Cases::read();
+    let session = cases.session().await;
+    for sql in [
+        "SELECT id, v FROM w ORDER BY id DESC",
+        "SELECT id FROM w ORDER BY id LIMIT 2",
+        "SELECT a, id FROM u WHERE id IS NOT NULL ORDER BY a NULLS FIRST, id DESC",
+        "SELECT id FROM w WHERE id NOT IN (SELECT id FROM u WHERE id > 5) ORDER BY id DESC",
+    ] {
+        let plan = optimized(&session, sql).await.unwrap();
+        let (_, decoded) = settled(&session, &session.state(), &plan).await.unwrap();
+        let mut texts = Vec::new();
+        for plan in [plan, decoded] {
+            let rows = session.execute_logical_plan(plan).await.unwrap();
+            let rows = rows.collect().await.unwrap();
+            texts.push(pretty_format_batches(&rows).unwrap().to_string());
+        }
+        assert_eq!(texts[0], texts[1], "{sql}");
+    }
+}

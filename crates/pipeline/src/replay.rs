@@ -334,3 +334,6 @@ impl Replayer<'_> {
 fn id_of<P: Payload>(payload: &P) -> Result<DigestV1, Error> {
     Ok(DigestV1::from(artifact_id(payload)?))
 }
+
+#[cfg(test)]
+mod tests;

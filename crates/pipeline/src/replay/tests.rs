@@ -1,0 +1,149 @@
+//! What is not as it was when a run is carried out again.
+
+use std::path::Path;
+
+use arrow_array::{Int64Array, RecordBatch};
+use ossature_artifacts::{ExecutionProfileV1, RunOptionsV1, RunStart};
+use ossature_delta_policy::{LakeOverrides, TablePolicy};
+use ossature_schema_spec::{ColumnSpec, ColumnType};
+use ossature_view_graph::{ConsumerIndex, View};
+
+use super::*;
+use crate::{Run, RunRequest};
+
+fn dataset(name: &str, columns: &[&str]) -> DatasetSpec {
+    let builder = DatasetSpec::builder(name, "One row per thing.")
+        .column(ColumnSpec::required("id", ColumnType::Int64).unwrap());
+    let columns = columns.iter();
+    let columns = columns.map(|it| ColumnSpec::nullable(it, ColumnType::Int64).unwrap());
+    let builder = columns.fold(builder, |builder, column| builder.column(column));
+    builder.key(["id"]).order_by(["id"]).build().unwrap()
+}
+
+fn graph(sources: &[&str], view: &[&str], sql: &'static str) -> ViewGraph {
+    let view = View::table(dataset("cpg.even", view), sql);
+    ViewGraph::try_new([dataset("extract.things", sources)], [view]).unwrap()
+}
+
+const EVEN: &str = "SELECT id FROM extract.things WHERE id % 2 = 0";
+
+fn versions(program: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([("program".to_owned(), program.to_owned())])
+}
+
+async fn built(folder: &Path, graph: &ViewGraph) -> Lake {
+    let lake = Lake::try_new(folder.to_str().unwrap()).unwrap();
+    let mut run = Run::begin(RunRequest {
+        lake: lake.clone(),
+        start: RunStart {
+            run_id: "first".to_owned(),
+            parent_run_id: None,
+            source: None,
+            code_version: "0.0.0".to_owned(),
+            environment: None,
+            profile: None,
+            options: RunOptionsV1 {
+                python_version: "3.14".to_owned(),
+                max_file_bytes: 1 << 23,
+            },
+            execution: ExecutionProfileV1 {
+                threads: 1,
+                memory_bytes_max: 1 << 29,
+                batch_rows: 8192,
+            },
+            started_at_unix_ms: 1,
+        },
+        versions: versions("1"),
+        graph: graph.clone(),
+        consumers: ConsumerIndex::default(),
+        policy: |_| TablePolicy::default(),
+        overrides: LakeOverrides::default(),
+        session: SessionSpec::default(),
+        observer: Arc::new(|_| {}),
+    })
+    .await
+    .unwrap();
+    let mut sources = run.source_writers().await.unwrap();
+    let ids: Int64Array = [1, 2, 4].into_iter().map(Some).collect();
+    let rows = RecordBatch::try_from_iter([("id", Arc::new(ids) as _)]).unwrap();
+    let things = dataset("extract.things", &[]);
+    sources.push(things.name(), &rows).await.unwrap();
+    run.finish_sources(sources).await.unwrap();
+    run.compute_views().await.unwrap();
+    run.publish(2, None, None).await.unwrap();
+    lake
+}
+
+/// The outcome of the view, as a word or a code and a reason, and whether the environment is another one.
+async fn replayed(lake: &Lake, graph: ViewGraph, program: &str) -> (String, bool) {
+    let scratch = tempfile::tempdir().unwrap();
+    let request = ReplayRequest {
+        lake: lake.clone(),
+        run_id: None,
+        scratch: Lake::try_new(scratch.path().to_str().unwrap()).unwrap(),
+        graph,
+        versions: versions(program),
+        session: SessionSpec::default(),
+        observer: Arc::new(|_| {}),
+    };
+    let replay = replay(&request).await.unwrap();
+    let view = replay
+        .tables
+        .iter()
+        .find(|it| it.dataset == "cpg.even")
+        .unwrap();
+    let outcome = match &view.outcome {
+        ReplayOutcome::Failed { code, reason } => format!("{code}: {reason}"),
+        other => format!("{other:?}"),
+    };
+    (outcome, replay.is_other_environment)
+}
+
+#[tokio::test]
+async fn what_is_declared_otherwise_is_not_computed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let as_it_was = graph(&[], &[], EVEN);
+    let lake = built(folder.path(), &as_it_was).await;
+    assert_eq!(
+        replayed(&lake, as_it_was.clone(), "1").await,
+        ("Same".to_owned(), false)
+    );
+    // What a view says now does not matter: its plan was recorded.
+    let reworded = graph(&[], &[], "SELECT id FROM extract.things");
+    assert_eq!(replayed(&lake, reworded, "1").await.0, "Same");
+    // Another version of the program may compute the same, and says that it is another one.
+    assert_eq!(
+        replayed(&lake, as_it_was, "2").await,
+        ("Same".to_owned(), true)
+    );
+
+    let wider = graph(&[], &["size"], "SELECT id, id AS size FROM extract.things");
+    let (outcome, _) = replayed(&lake, wider, "1").await;
+    assert!(outcome.starts_with("cannot_replay: "), "{outcome}");
+    assert!(
+        outcome.contains("declared otherwise: its contract was"),
+        "{outcome}"
+    );
+    let (outcome, _) = replayed(&lake, graph(&["size"], &[], EVEN), "1").await;
+    assert!(outcome.starts_with("cannot_replay: "), "{outcome}");
+    assert!(
+        outcome.contains("`extract.things`, which it reads, is declared otherwise"),
+        "{outcome}"
+    );
+    let none = ViewGraph::try_new([dataset("extract.things", &[])], []).unwrap();
+    let (outcome, _) = replayed(&lake, none, "1").await;
+    assert!(outcome.contains("it is not declared any more"), "{outcome}");
+}
+
+#[tokio::test]
+async fn a_run_without_its_records_is_not_carried_out_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let as_it_was = graph(&[], &[], EVEN);
+    let lake = built(folder.path(), &as_it_was).await;
+    std::fs::remove_dir_all(folder.path().join("_ossature/plan_artifacts")).unwrap();
+    let (outcome, _) = replayed(&lake, as_it_was, "1").await;
+    assert_eq!(
+        outcome,
+        "unrecorded: there is no record of the plan of `cpg.even`"
+    );
+}
