@@ -230,15 +230,21 @@ mod tests {
     #[test]
     fn every_field_enters_the_digest() {
         let plain = of(SessionConfig::new());
-        let mut changed = vec![plain.clone(); 6];
-        changed[1]
-            .versions
-            .insert("parquet".to_owned(), "1".to_owned());
-        let time_zone = "datafusion.execution.time_zone".to_owned();
-        changed[2].settings.insert(time_zone, Some(String::new()));
-        changed[3].analyzer_rules.pop();
-        changed[4].optimizer_rules.swap(0, 1);
-        changed[5].physical_rules.pop();
+        let mut changed = vec![plain.clone(); 11];
+        let version = |name: &str, version: &str| (name.to_owned(), version.to_owned());
+        changed[1].versions.extend([version("parquet", "1")]);
+        changed[2].versions.extend([version("parquet", "2")]);
+        changed[3].versions.extend([version("part", "1")]);
+        let zone = |name: &str, zone: Option<&str>| (name.to_owned(), zone.map(str::to_owned));
+        changed[4].settings.extend([zone("invented", Some(""))]);
+        changed[5]
+            .settings
+            .extend([zone("invented", Some("+02:00"))]);
+        changed[6].settings.extend([zone("invented", None)]);
+        changed[7].settings.extend([zone("made_up", None)]);
+        changed[8].analyzer_rules.pop();
+        changed[9].optimizer_rules.swap(0, 1);
+        changed[10].physical_rules.pop();
         let hashes: std::collections::BTreeSet<_> = changed.iter().map(Environment::hash).collect();
         assert_eq!(hashes.len(), changed.len());
     }
@@ -260,5 +266,10 @@ mod tests {
             ..plain.clone()
         };
         assert_ne!(plain.hash(), bounded.hash());
+        let wider = ExecutionProfile {
+            memory_bytes_max: Some(8),
+            ..plain.clone()
+        };
+        assert_ne!(wider.hash(), bounded.hash());
     }
 }
