@@ -3,13 +3,16 @@
 use std::path::Path;
 
 use arrow_array::{Int64Array, RecordBatch};
-use ossature_artifacts::{ExecutionProfileV1, RunOptionsV1, RunStart};
-use ossature_delta_policy::{LakeOverrides, TablePolicy};
+use ossature_artifacts::{
+    ArtifactTable, ExecutionProfileV1, RunCompletion, RunLedger, RunOptionsV1, RunStart,
+};
+use ossature_delta_policy::{LakeOverrides, PolicyOverrides, TablePolicy, resolve};
 use ossature_schema_spec::{ColumnSpec, ColumnType};
 use ossature_view_graph::{ConsumerIndex, View};
+use ossature_write_pipeline::TableWriter;
 
 use super::*;
-use crate::{Run, RunRequest};
+use crate::{PublishedRun, Run, RunRequest};
 
 fn dataset(name: &str, columns: &[&str]) -> DatasetSpec {
     let builder = DatasetSpec::builder(name, "One row per thing.")
@@ -145,5 +148,82 @@ async fn a_run_without_its_records_is_not_carried_out_again() {
     assert_eq!(
         outcome,
         "unrecorded: there is no record of the plan of `cpg.even`"
+    );
+}
+
+/// Appends the rows that a run has in a table of records once more, as those of another run.
+async fn copy_records(lake: &Lake, table: ArtifactTable, run_id: &str) {
+    let none = ViewGraph::try_new([], []).unwrap();
+    let session = SessionSpec::default();
+    let run = PublishedRun::open(lake, &none, None, &session)
+        .await
+        .unwrap();
+    let sql = format!(
+        "SELECT * REPLACE ('{run_id}' AS run_id) FROM {}",
+        table.name()
+    );
+    let rows = run.catalog().session().sql(&sql).await.unwrap();
+    let rows = rows.collect().await.unwrap();
+    let contract = table.spec().unwrap();
+    let none = PolicyOverrides::none();
+    let request = WriteRequest {
+        location: lake.location(contract.name()).unwrap(),
+        policy: resolve(&none, &none, &contract, &table.policy(), &[]).unwrap(),
+        contract,
+        mode: WriteMode::Append,
+        provenance: Provenance {
+            run_id: run_id.to_owned(),
+            at_unix_ms: 3,
+            plan: None,
+            transaction: None,
+            metadata: BTreeMap::new(),
+        },
+    };
+    let pool = EncodePool::try_new(std::num::NonZeroUsize::MIN).unwrap();
+    let mut writer = TableWriter::open(request, pool).await.unwrap();
+    for batch in &rows {
+        writer.push(batch).await.unwrap();
+    }
+    writer.finish().await.unwrap();
+}
+
+/// The manifest names the records of each table by their digests: records that tell something else belong to no run.
+#[tokio::test]
+async fn records_that_the_run_does_not_name_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let as_it_was = graph(&[], &[], EVEN);
+    let lake = built(folder.path(), &as_it_was).await;
+    for table in [ArtifactTable::PlanArtifacts, ArtifactTable::WriteArtifacts] {
+        copy_records(&lake, table, "forged").await;
+    }
+    let ledger = RunLedger::of(&lake);
+    let first = ledger.latest_completed().await.unwrap().unwrap();
+    let start = RunStart {
+        run_id: "forged".to_owned(),
+        parent_run_id: None,
+        source: None,
+        code_version: "0.0.0".to_owned(),
+        environment: None,
+        profile: None,
+        options: first.options.clone(),
+        execution: first.execution.clone(),
+        started_at_unix_ms: 3,
+    };
+    ledger.begin(&start).await.unwrap();
+    let mut outputs = first.outputs.clone();
+    let view = outputs.iter_mut().find(|it| it.name == "cpg.even").unwrap();
+    view.write_artifact_id = view.content_hash;
+    let completion = RunCompletion {
+        ended_at_unix_ms: 4,
+        inputs: first.inputs.clone(),
+        outputs,
+        extract: None,
+        calls: None,
+    };
+    ledger.complete("forged", &completion).await.unwrap();
+    let (outcome, _) = replayed(&lake, as_it_was, "1").await;
+    assert!(
+        outcome.starts_with("record_differs: the records of `cpg.even`"),
+        "{outcome}"
     );
 }
