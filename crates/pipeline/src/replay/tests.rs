@@ -7,7 +7,7 @@ use ossature_artifacts::{
     ArtifactTable, ExecutionProfileV1, RunCompletion, RunLedger, RunOptionsV1, RunStart,
 };
 use ossature_delta_policy::{LakeOverrides, PolicyOverrides, TablePolicy, resolve};
-use ossature_schema_spec::{ColumnSpec, ColumnType};
+use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpecBuilder};
 use ossature_view_graph::{ConsumerIndex, View};
 use ossature_write_pipeline::TableWriter;
 
@@ -19,7 +19,7 @@ fn dataset(name: &str, columns: &[&str]) -> DatasetSpec {
         .column(ColumnSpec::required("id", ColumnType::Int64).unwrap());
     let columns = columns.iter();
     let columns = columns.map(|it| ColumnSpec::nullable(it, ColumnType::Int64).unwrap());
-    let builder = columns.fold(builder, |builder, column| builder.column(column));
+    let builder = columns.fold(builder, DatasetSpecBuilder::column);
     builder.key(["id"]).order_by(["id"]).build().unwrap()
 }
 
@@ -106,7 +106,7 @@ async fn replayed(lake: &Lake, graph: ViewGraph, program: &str) -> (String, bool
 async fn what_is_declared_otherwise_is_not_computed_again() {
     let folder = tempfile::tempdir().unwrap();
     let as_it_was = graph(&[], &[], EVEN);
-    let lake = built(folder.path(), &as_it_was).await;
+    let lake = Box::pin(built(folder.path(), &as_it_was)).await;
     assert_eq!(
         replayed(&lake, as_it_was.clone(), "1").await,
         ("Same".to_owned(), false)
@@ -142,7 +142,7 @@ async fn what_is_declared_otherwise_is_not_computed_again() {
 async fn a_run_without_its_records_is_not_carried_out_again() {
     let folder = tempfile::tempdir().unwrap();
     let as_it_was = graph(&[], &[], EVEN);
-    let lake = built(folder.path(), &as_it_was).await;
+    let lake = Box::pin(built(folder.path(), &as_it_was)).await;
     std::fs::remove_dir_all(folder.path().join("_ossature/plan_artifacts")).unwrap();
     let (outcome, _) = replayed(&lake, as_it_was, "1").await;
     assert_eq!(
@@ -192,7 +192,7 @@ async fn copy_records(lake: &Lake, table: ArtifactTable, run_id: &str) {
 async fn records_that_the_run_does_not_name_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let as_it_was = graph(&[], &[], EVEN);
-    let lake = built(folder.path(), &as_it_was).await;
+    let lake = Box::pin(built(folder.path(), &as_it_was)).await;
     for table in [ArtifactTable::PlanArtifacts, ArtifactTable::WriteArtifacts] {
         copy_records(&lake, table, "forged").await;
     }
