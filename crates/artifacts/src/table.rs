@@ -14,7 +14,6 @@ use ossature_schema_spec::{
     ParquetSpec,
 };
 use ossature_write_pipeline::{EncodePool, Provenance, TableWriter, WriteMode, WriteRequest};
-
 use serde::Serialize;
 
 use crate::Error;

@@ -32,7 +32,7 @@ pub enum PlanEncoding {
     Substrait,
     /// The engine's own encoding, with tables by name. It keeps what Substrait loses, and no other engine reads it.
     Proto,
-    /// The indented text of the plan with its schemas, for what neither keeps. It identifies and cannot be executed.
+    /// The text of the plan with its schemas and every expression, for what neither keeps. It identifies and cannot be executed.
     Text,
 }
 
@@ -137,7 +137,7 @@ impl CanonicalPlan {
                     .of_substrait()
                     .map_or_else(|| substrait(plan, state), Err),
                 PlanEncoding::Proto => losses.of_proto().map_or_else(|| proto(plan), Err),
-                PlanEncoding::Text => Ok(text(plan)?),
+                PlanEncoding::Text => break,
             };
             match encoded {
                 Ok(bytes) => {
@@ -150,7 +150,7 @@ impl CanonicalPlan {
                 Err(reason) => reasons.push(reason),
             }
         }
-        // The last encoding takes every plan.
+        // Text takes every plan.
         Ok(Self {
             encoding: PlanEncoding::Text,
             bytes: text(plan)?,

@@ -42,20 +42,15 @@ enum Relation {
 }
 
 impl Tracer {
-    /// Gives roles to the columns by which a condition keeps rows (`Role::Filter`) or matches them (`Role::Join`).
-    pub(crate) fn keep_by(
-        &mut self,
-        condition: &Expr,
-        scope: &Scope,
-        by: Role,
-    ) -> Result<(), Error> {
-        for mark in self.marks(condition, scope, by)? {
+    /// Gives roles to the columns by which a condition keeps rows.
+    pub(crate) fn keep_by(&mut self, condition: &Expr, scope: &Scope) -> Result<(), Error> {
+        for mark in self.marks(condition, scope, Role::Filter)? {
             self.mark_compared(&mark.origins, mark.exactly, Some(mark.roughly));
         }
         Ok(())
     }
 
-    /// As [`Tracer::keep_by`] for the condition of a join, which drops no row of the sides that are kept whole.
+    /// Gives roles to the columns by which the condition of a join matches rows. It drops no row of the sides that are kept whole.
     pub(crate) fn match_by(
         &mut self,
         condition: &Expr,

@@ -7,7 +7,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchemaRef, JoinType, TableReference};
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::expr::{AggregateFunction, GroupingSet, WindowFunction};
+use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
 use datafusion::logical_expr::{
     Aggregate, Distinct, Expr, Join, LogicalPlan, RecursiveQuery, Subquery, TableScan, Unnest,
     Window,
@@ -107,7 +107,7 @@ impl Tracer {
             }
             LogicalPlan::Filter(filter) => {
                 let scope = self.scope(&filter.input)?;
-                self.keep_by(&filter.predicate, &scope, Role::Filter)?;
+                self.keep_by(&filter.predicate, &scope)?;
                 Ok(scope.into_columns())
             }
             LogicalPlan::Join(join) => self.join(join),
@@ -221,7 +221,7 @@ impl Tracer {
                         self.mark_all(origins, Role::Read);
                     }
                 }
-                self.keep_by(filter, &scope, Role::Filter)?;
+                self.keep_by(filter, &scope)?;
             }
         }
         self.inputs.entry(input).or_insert(stored);
@@ -264,11 +264,7 @@ impl Tracer {
         for (one, other) in &join.on {
             for (key, scope) in [(one, &left), (other, &right)] {
                 let origins = self.expr(key, scope)?;
-                let role = match key {
-                    key if is_column(key) => Role::JoinKey,
-                    _ => Role::Join,
-                };
-                self.mark_compared(&origins, role, Some(Role::Join));
+                self.mark_compared(&origins, key_role(key), Some(Role::Join));
                 matched = matched.and(&origins.then(Derivation::Conditional));
             }
         }
@@ -312,7 +308,8 @@ impl Tracer {
             match key {
                 Expr::GroupingSet(set) => {
                     has_sets = true;
-                    for key in distinct_keys(set) {
+                    // Each once, in the order of first use: they are the columns of the aggregate.
+                    for key in set.distinct_expr() {
                         columns.push(self.use_as(key, &scope, Role::Group)?);
                     }
                 }
@@ -471,12 +468,7 @@ impl Tracer {
 
     /// Both sides of `x IN (SELECT y ...)`.
     fn match_sides(&mut self, (expr, one): (&Expr, &Origins), other: &Origins) {
-        let role = if is_column(expr) {
-            Role::JoinKey
-        } else {
-            Role::Join
-        };
-        self.mark_compared(one, role, Some(Role::Join));
+        self.mark_compared(one, key_role(expr), Some(Role::Join));
         self.mark_compared(other, Role::JoinKey, Some(Role::Join));
     }
 
@@ -643,9 +635,13 @@ pub(crate) fn is_column(expr: &Expr) -> bool {
     }
 }
 
-/// The keys of grouping sets, each once, in the order of first use: they are the columns of the aggregate.
-fn distinct_keys(set: &GroupingSet) -> Vec<&Expr> {
-    set.distinct_expr()
+/// The role of one side of an equality between inputs.
+fn key_role(expr: &Expr) -> Role {
+    if is_column(expr) {
+        Role::JoinKey
+    } else {
+        Role::Join
+    }
 }
 
 fn unknown(column: &Column) -> Error {

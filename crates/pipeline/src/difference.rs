@@ -76,7 +76,8 @@ pub struct RunDifference {
 
 /// Compares two published runs of a lake.
 ///
-/// **Errors**: [`Error::NoSuchRun`], [`Error::Records`].
+/// **Errors**: [`Error::NoSuchRun`], [`Error::Records`]; [`Error::Unrecorded`] and [`Error::OtherRecord`] where the plans of a run
+/// are missing or are not those that its manifest names.
 pub async fn explain_difference(
     lake: &Lake,
     one: &str,

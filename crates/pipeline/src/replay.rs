@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use ossature_artifacts::{
     DigestV1, OutputV1, Payload, PlanInputV1, RecordedPlan, RecordedWrite, RunManifestV1,
@@ -110,7 +111,7 @@ pub enum ReplayOutcome {
         /// The digest.
         found: Fingerprint,
     },
-    /// It could not be computed again.
+    /// It could not be computed again, or its records are missing or are not those that the manifest names.
     Failed {
         /// The stable identifier of the reason.
         code: &'static str,
@@ -295,7 +296,7 @@ impl Replayer<'_> {
     async fn write(
         &self,
         state: &SessionState,
-        plan: &datafusion::logical_expr::LogicalPlan,
+        plan: &LogicalPlan,
         contract: DatasetSpec,
         write: &RecordedWrite,
     ) -> Result<WriteOutcome, Error> {
