@@ -82,6 +82,7 @@ async fn computed(
         graph: graph()?,
         policy,
         overrides: LakeOverrides::default(),
+        use_cache: true,
         session,
         observer: Arc::new(|_| {}),
     })

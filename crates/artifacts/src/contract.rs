@@ -10,9 +10,9 @@ pub use classify::{Compatibility, SchemaChange, classify};
 
 use crate::schema::envelope_schema;
 use crate::{
-    ArtifactTable, Envelope, Error, MaintenanceFactV1, Payload, PlanArtifactV1, PolicyArtifactV1,
-    ProtocolReportV1, Rejection, RunManifestV1, ScanArtifactV1, SemanticValidationV1,
-    StatsDecisionV1, WriteArtifactV1, WriteFailureV1,
+    ArtifactTable, Envelope, Error, FeedConsumptionV1, MaintenanceFactV1, Payload, PlanArtifactV1,
+    PolicyArtifactV1, ProtocolReportV1, Rejection, RunManifestV1, ScanArtifactV1,
+    SemanticValidationV1, StatsDecisionV1, ViewCacheV1, WriteArtifactV1, WriteFailureV1,
 };
 
 /// The part of the system that a payload belongs to.
@@ -31,6 +31,8 @@ pub enum Domain {
     Policy,
     /// What was done to tables between runs.
     Maintenance,
+    /// What was taken from the change feeds of tables.
+    Feed,
 }
 
 impl Domain {
@@ -46,6 +48,7 @@ impl Domain {
             Self::Run => "run",
             Self::Policy => "policy",
             Self::Maintenance => "maintenance",
+            Self::Feed => "feed",
         }
     }
 }
@@ -137,6 +140,12 @@ const fn rejected(
 
 /// The contract of every kind of payload, ordered by name.
 pub const CONTRACTS: &[Contract] = &[
+    Contract::of::<FeedConsumptionV1>(
+        Domain::Feed,
+        example::feed_consumption,
+        &[rejected("mode", &[("/payload/mode", Some(r#""all""#))])],
+    )
+    .kept_in(ArtifactTable::FeedConsumptions),
     Contract::of::<MaintenanceFactV1>(
         Domain::Maintenance,
         example::maintenance_fact,
@@ -211,6 +220,12 @@ pub const CONTRACTS: &[Contract] = &[
             &[("/payload/columns", Some(r#""node_id""#))],
         )],
     ),
+    Contract::of::<ViewCacheV1>(
+        Domain::Plan,
+        example::view_cache,
+        &[rejected("status", &[("/payload/status", Some("true"))])],
+    )
+    .kept_in(ArtifactTable::ViewCache),
     Contract::of::<WriteArtifactV1>(
         Domain::Write,
         example::write_artifact,

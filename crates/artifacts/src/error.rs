@@ -30,6 +30,21 @@ pub enum Error {
         /// How it should have ended.
         wanted: &'static str,
     },
+    /// Somebody else has moved the cursor of a consumer of a change feed.
+    #[error(
+        "the cursor of `{consumer}` on `{dataset}` was moved by somebody else: it was {}, and is {}",
+        at(*wanted), at(*found)
+    )]
+    CursorMoved {
+        /// The consumer.
+        consumer: String,
+        /// The dataset.
+        dataset: String,
+        /// The version that had been taken when the consumption began.
+        wanted: Option<u64>,
+        /// The version that has been taken by now.
+        found: Option<u64>,
+    },
     /// A stored artifact does not meet its contract.
     #[error("an artifact in `{table}` cannot be read")]
     Corrupt {
@@ -92,6 +107,7 @@ impl Error {
             Self::RunExists { .. } => "run_exists",
             Self::UnknownRun { .. } => "unknown_run",
             Self::RunEnded { .. } => "run_ended",
+            Self::CursorMoved { .. } => "cursor_moved",
             Self::Corrupt { .. } => "corrupt_artifact",
             Self::RecordDiffers { .. } => "record_differs",
             Self::UnexpectedColumn { .. } => "unexpected_column",
@@ -112,6 +128,10 @@ impl Error {
             }
             Self::RecordDiffers { .. } | Self::Engine { .. } => Some(
                 "`ossature verify` tells which of the records is damaged: restore that file from a copy"
+                    .to_owned(),
+            ),
+            Self::CursorMoved { .. } => Some(
+                "let one process at a time consume under a name; take the changes anew from where the cursor is now"
                     .to_owned(),
             ),
             Self::Declaration(error) => error.hint(),
@@ -136,6 +156,13 @@ impl Error {
             source: Box::new(source),
         }
     }
+}
+
+fn at(cursor: Option<u64>) -> String {
+    cursor.map_or_else(
+        || "at no version".to_owned(),
+        |version| format!("at version {version}"),
+    )
 }
 
 impl From<Box<ossature_write_pipeline::WriteFailure>> for Error {

@@ -70,6 +70,7 @@ mod canonical;
 mod contract;
 mod envelope;
 mod error;
+mod feed_cursors;
 mod ledger;
 mod maintenance_record;
 mod openlineage;
@@ -88,17 +89,19 @@ pub use contract::{
 };
 pub use envelope::{Envelope, Payload, artifact_id};
 pub use error::Error;
+pub use feed_cursors::FeedCursors;
 pub use ledger::{RunLedger, RunRecord};
 pub use maintenance_record::MaintenanceRecord;
 pub use openlineage::{LineageSubject, RunEvent, UnpublishedEnd, WorkTimes};
 pub use payload::{
-    BloomFilterV1, CallCoverageV1, ColumnOriginV1, CompactionV1, DecidedV1, DigestV1, DroppedV1,
-    EnablementV1, EnvironmentV1, ExecutionProfileV1, ExtractSummaryV1, FailureV1, LayoutV1,
-    LeafLayoutV1, MaintenanceFactV1, OrderProofV1, OutputRecords, OutputV1, PinV1, PlanArtifactV1,
-    PlanColumnV1, PlanInputV1, PlanOutputV1, PolicyArtifactV1, ProtocolReportV1, ProtocolV1,
-    RequiredProtocolV1, RunCompletion, RunManifestV1, RunOptionsV1, RunStart, RunStatusV1,
-    ScanAlignmentV1, ScanArtifactV1, ScanModeV1, SemanticFindingV1, SemanticValidationV1,
-    StatsDecisionV1, UsedColumnV1, VacuumV1, WarningV1, WriteArtifactV1, WriteFailureV1,
+    BloomFilterV1, CacheStatusV1, CallCoverageV1, ColumnOriginV1, CompactionV1, DecidedV1,
+    DigestV1, DroppedV1, EnablementV1, EnvironmentV1, ExecutionProfileV1, ExtractSummaryV1,
+    FailureV1, FeedConsumptionV1, FeedModeV1, LayoutV1, LeafLayoutV1, MaintenanceFactV1,
+    OrderProofV1, OutputRecords, OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1,
+    PlanOutputV1, PolicyArtifactV1, ProtocolReportV1, ProtocolV1, RequiredProtocolV1,
+    RunCompletion, RunManifestV1, RunOptionsV1, RunStart, RunStatusV1, ScanAlignmentV1,
+    ScanArtifactV1, ScanModeV1, SemanticFindingV1, SemanticValidationV1, StatsDecisionV1,
+    UsedColumnV1, VacuumV1, ViewCacheV1, WarningV1, WriteArtifactV1, WriteFailureV1,
 };
 pub use rejection::{Rejection, Violation, ViolationCode};
 pub use run_artifacts::RunArtifacts;

@@ -2,9 +2,11 @@
 //!
 //! A twin takes its original apart field by field, so that a new field stops the build until the contract is decided.
 
+mod cache;
 mod digest;
 mod environment;
 mod failure;
+mod feed;
 mod layout;
 mod maintenance;
 mod manifest;
@@ -16,10 +18,12 @@ mod scan;
 mod validation;
 mod write;
 
+pub use cache::{CacheStatusV1, ViewCacheV1};
 pub use digest::DigestV1;
 pub(crate) use digest::{DIGEST_PATTERN, is_digest};
 pub use environment::EnvironmentV1;
 pub use failure::WriteFailureV1;
+pub use feed::{FeedConsumptionV1, FeedModeV1};
 pub use layout::{BloomFilterV1, LayoutV1, LeafLayoutV1};
 pub use maintenance::MaintenanceFactV1;
 pub use manifest::{

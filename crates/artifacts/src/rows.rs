@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::stored::{Bytes, PayloadColumns, count};
-use crate::{PlanArtifactV1, PlanInputV1, ScanAlignmentV1, SemanticFindingV1, WriteArtifactV1};
+use crate::stored::{Bytes, PayloadColumns, Stored, count};
+use crate::{
+    PlanArtifactV1, PlanInputV1, ScanAlignmentV1, SemanticFindingV1, ViewCacheV1, WriteArtifactV1,
+};
 
 #[derive(Serialize)]
 pub(crate) struct PlanRow<'a> {
@@ -200,4 +202,51 @@ pub(crate) struct ValidationRow<'a> {
     pub(crate) findings: &'a [SemanticFindingV1],
     #[serde(flatten)]
     pub(crate) payload: &'a PayloadColumns,
+}
+
+#[derive(Serialize)]
+pub(crate) struct CacheRow<'a> {
+    run_id: &'a str,
+    dataset: &'a str,
+    status: &'static str,
+    reason: &'a str,
+    differs: &'a [String],
+    key: Option<String>,
+    compared_with: Option<&'a str>,
+    version: Option<i64>,
+    rows: Option<i64>,
+    bytes: Option<i64>,
+    #[serde(flatten)]
+    payload: &'a PayloadColumns,
+}
+
+impl<'a> CacheRow<'a> {
+    pub(crate) fn of(run_id: &'a str, stored: &'a Stored<ViewCacheV1>) -> Self {
+        let ViewCacheV1 {
+            dataset,
+            status,
+            reason,
+            differs,
+            key,
+            compared_with,
+            version,
+            rows,
+            bytes,
+            inputs: _,
+            readers: _,
+        } = &stored.payload;
+        Self {
+            run_id,
+            dataset,
+            status: status.as_str(),
+            reason,
+            differs,
+            key: key.map(|key| key.to_string()),
+            compared_with: compared_with.as_deref(),
+            version: version.map(count),
+            rows: rows.map(count),
+            bytes: bytes.map(count),
+            payload: &stored.columns,
+        }
+    }
 }

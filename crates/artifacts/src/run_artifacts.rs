@@ -11,14 +11,14 @@ use ossature_view_graph::ViewValidation;
 use ossature_write_pipeline::WriteOutcome;
 
 use crate::rows::{
-    DecisionRow, FailureRow, FunctionRow, InputRow, LineageRow, PlanRow, ProtocolRow, ScanRow,
-    ValidationRow, WriteRow,
+    CacheRow, DecisionRow, FailureRow, FunctionRow, InputRow, LineageRow, PlanRow, ProtocolRow,
+    ScanRow, ValidationRow, WriteRow,
 };
 use crate::stored::{Bytes, Stored, count};
 use crate::table::ArtifactTable;
 use crate::{
-    Error, PlanArtifactV1, ScanArtifactV1, SemanticValidationV1, WriteArtifactV1, WriteFailureV1,
-    canonical_msgpack,
+    Error, PlanArtifactV1, ScanArtifactV1, SemanticValidationV1, ViewCacheV1, WriteArtifactV1,
+    WriteFailureV1, canonical_msgpack,
 };
 
 /// Plans by dataset and fingerprint, each with its bytes.
@@ -41,6 +41,7 @@ pub struct RunArtifacts {
     scans: BTreeMap<(String, u64), Stored<ScanArtifactV1>>,
     failures: BTreeMap<String, Stored<WriteFailureV1>>,
     validations: BTreeMap<String, Stored<SemanticValidationV1>>,
+    caches: BTreeMap<String, Stored<ViewCacheV1>>,
 }
 
 impl RunArtifacts {
@@ -56,6 +57,7 @@ impl RunArtifacts {
             scans: BTreeMap::new(),
             failures: BTreeMap::new(),
             validations: BTreeMap::new(),
+            caches: BTreeMap::new(),
         }
     }
 
@@ -115,6 +117,17 @@ impl RunArtifacts {
         Ok(artifact_id)
     }
 
+    /// Records what became of a view when the run came to it; gives back the artifact's id.
+    ///
+    /// **Errors**: [`Error::Unencodable`], which no view causes.
+    pub fn record_cache(&mut self, cache: ViewCacheV1) -> Result<Fingerprint, Error> {
+        let stored = Stored::of(cache)?;
+        let artifact_id = stored.artifact_id;
+        let key = stored.payload.dataset.clone();
+        self.caches.insert(key, stored);
+        Ok(artifact_id)
+    }
+
     /// Records a write that failed; gives back the artifact's id.
     ///
     /// **Errors**: [`Error::Unencodable`], which no failure causes.
@@ -135,7 +148,7 @@ impl RunArtifacts {
     pub async fn store(&mut self, lake: &Lake, at_unix_ms: i64) -> Result<(), Error> {
         use ArtifactTable::{
             ColumnLineage, PlanArtifacts, ProtocolReports, ScanArtifacts, SemanticValidations,
-            StatsDecisions, WriteArtifacts, WriteFailures,
+            StatsDecisions, ViewCache, WriteArtifacts, WriteFailures,
         };
         let run_id = &self.run_id;
         let append = |table: ArtifactTable, rows: RecordBatch| async move {
@@ -145,6 +158,8 @@ impl RunArtifacts {
         self.failures.clear();
         append(SemanticValidations, self.validation_rows()?).await?;
         self.validations.clear();
+        append(ViewCache, self.cache_rows()?).await?;
+        self.caches.clear();
         append(ColumnLineage, self.lineage_rows()?).await?;
         self.lineages.clear();
         append(PlanArtifacts, self.plan_rows()?).await?;
@@ -181,6 +196,14 @@ impl RunArtifacts {
             }
         });
         ArtifactTable::PlanArtifacts.batch(&rows.collect::<Vec<_>>())
+    }
+
+    fn cache_rows(&self) -> Result<RecordBatch, Error> {
+        let rows = self.caches.values();
+        let rows: Vec<CacheRow<'_>> = rows
+            .map(|stored| CacheRow::of(&self.run_id, stored))
+            .collect();
+        ArtifactTable::ViewCache.batch(&rows)
     }
 
     fn validation_rows(&self) -> Result<RecordBatch, Error> {

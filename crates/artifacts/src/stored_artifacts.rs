@@ -10,8 +10,8 @@ use crate::payload::plan_hash;
 use crate::stored::payloads;
 use crate::table::ArtifactTable;
 use crate::{
-    DigestV1, Error, Payload, PlanArtifactV1, ScanArtifactV1, WriteArtifactV1, WriteFailureV1,
-    decode_msgpack,
+    DigestV1, Error, Payload, PlanArtifactV1, ScanArtifactV1, ViewCacheV1, WriteArtifactV1,
+    WriteFailureV1, decode_msgpack,
 };
 
 /// The artifacts of one run, each list ordered by dataset. They are stored when a run ends: one that has not ended, or
@@ -24,6 +24,8 @@ pub struct StoredArtifacts {
     pub writes: Vec<WriteArtifactV1>,
     /// The versions that it read, and how that was decided.
     pub scans: Vec<ScanArtifactV1>,
+    /// What became of the views when it came to them.
+    pub caches: Vec<ViewCacheV1>,
     /// The writes that failed, and what they left behind.
     pub failures: Vec<WriteFailureV1>,
 }
@@ -33,11 +35,14 @@ impl StoredArtifacts {
     ///
     /// **Errors**: [`Error::Registry`], [`Error::Corrupt`], [`Error::Engine`].
     pub async fn of(lake: &Lake, run_id: &str) -> Result<Self, Error> {
-        use ArtifactTable::{PlanArtifacts, ScanArtifacts, WriteArtifacts, WriteFailures};
+        use ArtifactTable::{
+            PlanArtifacts, ScanArtifacts, ViewCache, WriteArtifacts, WriteFailures,
+        };
         Ok(Self {
             plans: read(PlanArtifacts, "dataset, fingerprint", lake, run_id).await?,
             writes: read(WriteArtifacts, "dataset, version", lake, run_id).await?,
             scans: read(ScanArtifacts, "dataset, version", lake, run_id).await?,
+            caches: read(ViewCache, "dataset", lake, run_id).await?,
             failures: read(WriteFailures, "dataset", lake, run_id).await?,
         })
     }

@@ -19,8 +19,9 @@ use serde::Serialize;
 use crate::Error;
 use crate::attempts::Attempts;
 use columns::{
-    lineage_columns, maintenance_columns, plan_columns, protocol_columns, run_manifest_columns,
-    scan_columns, stats_columns, validation_columns, write_columns, write_failure_columns,
+    cache_columns, feed_columns, lineage_columns, maintenance_columns, plan_columns,
+    protocol_columns, run_manifest_columns, scan_columns, stats_columns, validation_columns,
+    write_columns, write_failure_columns,
 };
 
 mod columns;
@@ -52,10 +53,14 @@ pub enum ArtifactTable {
     ProtocolReports,
     /// One row per column that a run computed and column of an input that it comes from.
     ColumnLineage,
+    /// One row per view that a run came to: whether it was computed, or its table held already what its plan computes.
+    ViewCache,
     /// One row per write of a run that failed.
     WriteFailures,
     /// One row per table and kind of upkeep, for every time that something was done to the table.
     MaintenanceFacts,
+    /// One row per consumer of a table's changes, for every time that it has taken some.
+    FeedConsumptions,
 }
 
 /// A column of an artifact table: name, type, description. Names that end in `?` may be null.
@@ -63,7 +68,7 @@ pub(crate) type Column = (&'static str, ColumnType, &'static str);
 
 impl ArtifactTable {
     /// Every table, in a fixed order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::RunManifest,
         Self::PlanArtifacts,
         Self::WriteArtifacts,
@@ -72,8 +77,10 @@ impl ArtifactTable {
         Self::StatsDecisions,
         Self::ProtocolReports,
         Self::ColumnLineage,
+        Self::ViewCache,
         Self::WriteFailures,
         Self::MaintenanceFacts,
+        Self::FeedConsumptions,
     ];
 
     /// The name of the dataset.
@@ -87,8 +94,10 @@ impl ArtifactTable {
             Self::StatsDecisions => "runs.stats_decisions",
             Self::ProtocolReports => "runs.protocol_reports",
             Self::ColumnLineage => "runs.column_lineage",
+            Self::ViewCache => "runs.view_cache",
             Self::WriteFailures => "runs.write_failures",
             Self::MaintenanceFacts => "runs.maintenance_facts",
+            Self::FeedConsumptions => "runs.feed_consumptions",
         }
     }
 
@@ -144,6 +153,11 @@ impl ArtifactTable {
                     "derivation",
                 ],
             ),
+            Self::ViewCache => (
+                "One row per view that a run came to: whether it was computed, or its table held already what its plan computes.",
+                cache_columns()?,
+                &["run_id", "dataset"],
+            ),
             Self::WriteFailures => (
                 "One row per write of a run that failed.",
                 write_failure_columns(),
@@ -153,6 +167,11 @@ impl ArtifactTable {
                 "One row per table and kind of upkeep, for every time that something was done to the table.",
                 maintenance_columns(),
                 &["at_unix_ms", "dataset", "upkeep"],
+            ),
+            Self::FeedConsumptions => (
+                "One row per consumer of a table's changes, for every time that it has taken some.",
+                feed_columns()?,
+                &["consumer", "dataset", "sequence"],
             ),
         };
         let payload = match self {

@@ -11,8 +11,8 @@ use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::Int64Type;
 use indicatif::{HumanBytes, HumanCount};
 use ossature_artifacts::{
-    CallCoverageV1, ExecutionProfileV1, ExtractSummaryV1, OutputV1, RunManifestV1, RunOptionsV1,
-    RunStart,
+    CacheStatusV1, CallCoverageV1, ExecutionProfileV1, ExtractSummaryV1, OutputV1, RunManifestV1,
+    RunOptionsV1, RunStart, ViewCacheV1,
 };
 use ossature_pipeline::{Run, RunRequest, describe};
 use ossature_python_extract::{
@@ -72,6 +72,7 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
         consumers,
         policy: ossature_cpg_views::policy,
         overrides,
+        use_cache: !arguments.no_cache,
         session: SessionSpec {
             threads: arguments.threads().min(STREAMS_MAX),
             memory_bytes_max: usize::try_from(arguments.max_memory_bytes).unwrap_or(usize::MAX),
@@ -121,10 +122,10 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
     }
     let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let printed = match arguments.format {
-        Format::Json => print_json(&Summary::of(&manifest, elapsed_ms)),
+        Format::Json => print_json(&Summary::of(&manifest, run.decisions(), elapsed_ms)),
         Format::Human => {
             let lake = as_typed(&arguments.lake, &lake);
-            print(&human(&manifest, &lake, elapsed_ms))
+            print(&human(&manifest, run.decisions(), &lake, elapsed_ms))
         }
     };
     events
@@ -337,23 +338,29 @@ struct Output<'a> {
     files: u64,
     logical_fingerprint: Option<String>,
     content_hash: String,
+    /// Whether it was computed, of a view.
+    cache: Option<&'static str>,
 }
 
 impl<'a> Summary<'a> {
-    fn of(manifest: &'a RunManifestV1, elapsed_ms: u64) -> Self {
+    fn of(manifest: &'a RunManifestV1, decisions: &[ViewCacheV1], elapsed_ms: u64) -> Self {
         Self {
             run_id: &manifest.run_id,
             status: manifest.status.as_str(),
             files: manifest.extract,
             calls: manifest.calls,
-            outputs: manifest.outputs.iter().map(Output::of).collect(),
+            outputs: (manifest.outputs.iter())
+                .map(|output| Output::of(output, decisions))
+                .collect(),
             elapsed_ms,
         }
     }
 }
 
 impl<'a> Output<'a> {
-    fn of(output: &'a OutputV1) -> Self {
+    fn of(output: &'a OutputV1, decisions: &[ViewCacheV1]) -> Self {
+        let mut decisions = decisions.iter();
+        let decision = decisions.find(|decision| decision.dataset == output.name);
         Self {
             name: &output.name,
             table_uri: &output.table_uri,
@@ -365,12 +372,18 @@ impl<'a> Output<'a> {
                 .plan_fingerprint
                 .map(|digest| digest.fingerprint().to_hex()),
             content_hash: output.content_hash.fingerprint().to_hex(),
+            cache: decision.map(|decision| decision.status.as_str()),
         }
     }
 }
 
 /// The closing table.
-fn human(manifest: &RunManifestV1, lake: &str, elapsed_ms: u64) -> String {
+fn human(
+    manifest: &RunManifestV1,
+    decisions: &[ViewCacheV1],
+    lake: &str,
+    elapsed_ms: u64,
+) -> String {
     let rows = manifest.outputs.iter().map(|output| {
         vec![
             output.name.clone(),
@@ -385,12 +398,16 @@ fn human(manifest: &RunManifestV1, lake: &str, elapsed_ms: u64) -> String {
     let calls = manifest.calls.unwrap_or_default();
     let bytes: u64 = manifest.outputs.iter().map(|output| output.bytes).sum();
     let all = calls.resolved + calls.external + calls.ambiguous + calls.unresolved;
+    let with = |status| decisions.iter().filter(|it| it.status == status).count() as u64;
+    let (kept, inline) = (with(CacheStatusV1::Hit), with(CacheStatusV1::Inline));
+    let computed = decisions.len() as u64 - kept - inline;
     let share = |part: u64| (part * 1000).checked_div(all).unwrap_or_default();
     let percent = |part| format!("{}.{}%", share(part) / 10, share(part) % 10);
     format!(
         "{tables}\n\
          files  {} listed: {} parsed, {} partial, {} skipped\n\
          calls  {}: {} resolved, {} external, {} ambiguous, {} unresolved\n\
+         views  {} computed, {} kept as they were\n\
          run    {} in {}.{:03} s\n\
          lake   {lake} ({})",
         HumanCount(files.listed),
@@ -402,6 +419,8 @@ fn human(manifest: &RunManifestV1, lake: &str, elapsed_ms: u64) -> String {
         percent(calls.external),
         percent(calls.ambiguous),
         percent(calls.unresolved),
+        HumanCount(computed),
+        HumanCount(kept),
         manifest.run_id,
         elapsed_ms / 1000,
         elapsed_ms % 1000,

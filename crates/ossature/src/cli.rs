@@ -139,6 +139,9 @@ pub(crate) struct BuildArguments {
     /// A file that says how tables are kept; `ossature policy` shows what comes of it
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+    /// Compute every view, also those whose tables hold already what they compute
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// Tell the run as `OpenLineage` events: to a file, which they are appended to as lines of JSON, or to the URL of an
     /// endpoint [default: the one that `OPENLINEAGE_URL` names]
     #[arg(long, value_name = "TARGET")]

@@ -54,6 +54,7 @@ impl Progress {
                 rows,
                 bytes,
                 files_restored,
+                is_cached,
                 ..
             } => {
                 if *files_restored > 0 {
@@ -68,7 +69,8 @@ impl Progress {
                     counts.rows += rows;
                 }
                 counts.bytes += bytes;
-                format!("wrote {dataset}")
+                let done = if *is_cached { "kept" } else { "wrote" };
+                format!("{done} {dataset}")
             }
             _ => return,
         };

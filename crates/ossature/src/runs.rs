@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use indicatif::{HumanBytes, HumanCount};
 use ossature_artifacts::{
     OutputV1, PinV1, PlanArtifactV1, RunLedger, RunManifestV1, RunStatusV1, ScanArtifactV1,
-    StoredArtifacts, WriteArtifactV1, WriteFailureV1,
+    StoredArtifacts, ViewCacheV1, WriteArtifactV1, WriteFailureV1,
 };
 use ossature_registry::Lake;
 use serde::Serialize;
@@ -85,6 +85,7 @@ struct Shown<'a> {
 struct Decisions<'a> {
     writes: &'a [WriteArtifactV1],
     scans: &'a [ScanArtifactV1],
+    views: &'a [ViewCacheV1],
     failures: &'a [WriteFailureV1],
 }
 
@@ -96,6 +97,7 @@ impl<'a> Shown<'a> {
             decisions: Decisions {
                 writes: &artifacts.writes,
                 scans: &artifacts.scans,
+                views: &artifacts.caches,
                 failures: &artifacts.failures,
             },
         }
@@ -123,6 +125,7 @@ fn human(manifest: &RunManifestV1, artifacts: &StoredArtifacts) -> String {
     let StoredArtifacts {
         plans,
         writes,
+        caches,
         failures,
         ..
     } = artifacts;
@@ -130,6 +133,7 @@ fn human(manifest: &RunManifestV1, artifacts: &StoredArtifacts) -> String {
         Some(facts_table(manifest)),
         (!manifest.inputs.is_empty()).then(|| pins_table(&manifest.inputs)),
         (!plans.is_empty()).then(|| plans_table(plans)),
+        (!caches.is_empty()).then(|| caches_table(caches)),
         (!manifest.outputs.is_empty()).then(|| outputs_table(&manifest.outputs)),
         (!writes.is_empty()).then(|| decisions_table(artifacts)),
         (!failures.is_empty()).then(|| failures_table(failures)),
@@ -190,6 +194,20 @@ fn plans_table(plans: &[PlanArtifactV1]) -> String {
         plans,
         3,
     )
+}
+
+/// Which views were computed, and why.
+fn caches_table(caches: &[ViewCacheV1]) -> String {
+    let caches = caches.iter().map(|cache| {
+        let key = cache.key.map(|digest| digest.fingerprint().short());
+        vec![
+            cache.dataset.clone(),
+            cache.status.as_str().to_owned(),
+            key.unwrap_or_default(),
+            cache.reason.clone(),
+        ]
+    });
+    table(["view", "cache", "key", "why"], caches, usize::MAX)
 }
 
 fn outputs_table(outputs: &[OutputV1]) -> String {

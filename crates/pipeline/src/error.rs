@@ -110,6 +110,18 @@ pub enum Error {
         /// The run.
         run_id: String,
     },
+    /// The changes that a consumer has not taken yet cannot be read.
+    #[error("`{consumer}` cannot go on with the changes of `{dataset}`: {reason}")]
+    FeedBroken {
+        /// The consumer.
+        consumer: String,
+        /// The dataset.
+        dataset: DatasetName,
+        /// What was found: `gap`, `disabled`, `vacuumed`, `out_of_range`, `schema_changed` or `recreated`.
+        class: String,
+        /// The same in words.
+        reason: String,
+    },
     /// The lake has no published run.
     #[error("{lake} has no published run")]
     NothingPublished {
@@ -147,6 +159,7 @@ impl Error {
             Self::Unrecorded { .. } => "unrecorded",
             Self::OtherRecord { .. } => "record_differs",
             Self::NotPublished { .. } => "not_published",
+            Self::FeedBroken { .. } => "feed_broken",
             Self::CannotReplay { .. } => "cannot_replay",
             Self::NothingPublished { .. } => "nothing_published",
             Self::NoSuchRun { .. } => "no_such_run",
@@ -184,6 +197,10 @@ impl Error {
             ),
             Self::CannotReplay { .. } => Some(
                 "a run is carried out again by the version of the program that made it".to_owned(),
+            ),
+            Self::FeedBroken { .. } => Some(
+                "take the whole table once, by `OnBrokenFeed::FullRefresh`, and its changes from then on"
+                    .to_owned(),
             ),
             Self::UnknownSource { .. } | Self::Unrecorded { .. } | Self::NotPublished { .. } => {
                 None

@@ -29,18 +29,21 @@ pub enum Event {
         rows: u64,
         /// Bytes of the version's files.
         bytes: u64,
+        /// Whether it was there already, so that nothing was computed.
+        is_cached: bool,
         /// Damaged files of the version that were restored.
         files_restored: usize,
     },
 }
 
 impl Event {
-    pub(crate) fn wrote(outcome: &WriteOutcome) -> Self {
+    pub(crate) fn wrote(outcome: &WriteOutcome, is_cached: bool) -> Self {
         Self::Wrote {
             dataset: outcome.contract.name().clone(),
             version: outcome.version,
             rows: outcome.rows,
             bytes: outcome.bytes,
+            is_cached,
             files_restored: outcome.files_restored,
         }
     }

@@ -12,6 +12,7 @@
 //! | does the lake still hold what was published? | [`verify`], [`Verification`], [`Finding`] |
 //! | does a run give the same, carried out again? | [`replay`], [`Replay`], [`ReplayOutcome`] |
 //! | why do two runs have different fingerprints? | [`explain_difference`], [`FieldDifference`] |
+//! | how does somebody keep in step with a published table? | [`FeedConsumer`], [`FeedReading`] |
 //! | how is a published run read? | [`PublishedRun::open`] |
 //! | what becomes of runs whose processes are gone? | [`abort_abandoned`] |
 //! | who answers for a query that failed? | [`is_fault_of_query`] |
@@ -63,6 +64,7 @@
 //!     consumers: index_consumers(&graph, &[]).await?,
 //!     policy: |_| TablePolicy::default(),
 //!     overrides: LakeOverrides::default(),
+//!     use_cache: true,
 //!     session: SessionSpec::default(),
 //!     observer: Arc::new(|_| {}),
 //! })
@@ -82,12 +84,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod cache;
 mod consumers;
 mod difference;
 mod error;
 mod event;
 mod failures;
 mod fault;
+mod feed;
 mod pruning;
 mod published;
 mod replay;
@@ -101,6 +105,7 @@ pub use difference::{DifferenceKind, FieldDifference, RunDifference, explain_dif
 pub use error::{Error, describe, own_words};
 pub use event::{Event, Observer};
 pub use fault::is_fault_of_query;
+pub use feed::{FeedConsumer, FeedReading, FeedRows, OnBrokenFeed};
 pub use pruning::{ColumnStatistics, PruningRequest, QueryPruning, TablePruning, pruning};
 pub use published::PublishedRun;
 pub use replay::{Replay, ReplayOutcome, ReplayRequest, ReplayedTable, replay};

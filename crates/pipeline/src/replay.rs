@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
 use ossature_artifacts::{
     DigestV1, OutputV1, Payload, PlanInputV1, RecordedPlan, RecordedWrite, RunManifestV1,
     artifact_id,
@@ -20,7 +18,7 @@ use ossature_write_pipeline::{
 };
 
 use crate::published::find;
-use crate::run::function_versions;
+use crate::run::{begin_rows, function_versions};
 use crate::{Error, Event, Observer, describe};
 
 /// Which run is carried out again, and where.
@@ -215,8 +213,8 @@ impl Replayer<'_> {
             view: contract.name().clone(),
             source,
         })?;
-        let outcome = self.write(&state, &executed, contract, write).await?;
-        (self.request.observer)(Event::wrote(&outcome));
+        let outcome = self.write(state, executed, contract, write).await?;
+        (self.request.observer)(Event::wrote(&outcome, false));
         let found = outcome.content;
         Ok(if found == output.content_hash.fingerprint() {
             ReplayOutcome::Same
@@ -295,22 +293,13 @@ impl Replayer<'_> {
 
     async fn write(
         &self,
-        state: &SessionState,
-        plan: &LogicalPlan,
+        state: SessionState,
+        plan: LogicalPlan,
         contract: DatasetSpec,
         write: &RecordedWrite,
     ) -> Result<WriteOutcome, Error> {
         let name = contract.name().clone();
-        let compute = |source: DataFusionError| Error::Compute {
-            view: name.clone(),
-            source: Box::new(source),
-        };
-        let physical = state
-            .query_planner()
-            .create_physical_plan(plan, state)
-            .await
-            .map_err(compute)?;
-        let rows = execute_stream(physical, state.task_ctx()).map_err(compute)?;
+        let rows = Box::pin(begin_rows(name.clone(), plan, state)).await?;
         let request = WriteRequest {
             location: self.request.scratch.location(contract.name())?,
             contract,

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::datasource::ViewTable;
-use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionContext;
 use ossature_artifacts::{
     OutputRecords, OutputV1, PinV1, PlanArtifactV1, RunArtifacts, RunCompletion, RunLedger,
-    RunManifestV1, RunStart, RunStatusV1,
+    RunManifestV1, RunStart, RunStatusV1, ViewCacheV1,
 };
 use ossature_delta_policy::{LakeOverrides, TablePolicy, resolve};
 use ossature_lineage::{PlanBundle, PlanContext, optimize};
@@ -22,6 +23,7 @@ use ossature_write_pipeline::{
     check_table, write_stream,
 };
 
+use crate::cache::{self, CacheKey, Lookup, ViewCache};
 use crate::consumers::used_columns;
 use crate::failures::Failures;
 use crate::{Error, Event, Observer, SourceWriters};
@@ -43,6 +45,8 @@ pub struct RunRequest {
     pub policy: fn(&DatasetName) -> TablePolicy,
     /// What the lake and whoever asks for the run say instead.
     pub overrides: LakeOverrides,
+    /// Whether views are taken as they are whose tables hold already what their plans compute.
+    pub use_cache: bool,
     /// The session that computes.
     pub session: SessionSpec,
     /// Is told what happens.
@@ -123,7 +127,9 @@ pub struct Run {
     pool: EncodePool,
     artifacts: RunArtifacts,
     plans: Vec<PlanArtifactV1>,
+    decisions: Vec<ViewCacheV1>,
     outputs: Vec<OutputV1>,
+    cache: ViewCache,
     failures: Failures,
 }
 
@@ -139,8 +145,9 @@ impl Run {
         request.start.environment = Some(context.environment().clone());
         request.start.profile = Some(context.execution().clone());
         let ledger = RunLedger::of(&request.lake);
-        if let Some(published) = ledger.latest_completed().await? {
-            check_logs(&request, &published).await?;
+        let published = ledger.latest_completed().await?;
+        if let Some(published) = &published {
+            check_logs(&request, published).await?;
         }
         let manifest = ledger.begin(&request.start).await?;
         Ok(Self {
@@ -148,7 +155,9 @@ impl Run {
             artifacts: RunArtifacts::of(&manifest.run_id),
             catalog: Catalog::new(session),
             plans: Vec::new(),
+            decisions: Vec::new(),
             outputs: Vec::new(),
+            cache: ViewCache::of(published, request.session.threads, request.use_cache),
             failures: Failures::default(),
             context,
             ledger,
@@ -165,6 +174,11 @@ impl Run {
     /// The plans that rows were computed with so far, in the order of the schedule.
     pub fn plans(&self) -> &[PlanArtifactV1] {
         &self.plans
+    }
+
+    /// What became of the views so far, in the order of the schedule.
+    pub fn decisions(&self) -> &[ViewCacheV1] {
+        &self.decisions
     }
 
     /// The datasets that were written so far, at the versions that were written.
@@ -199,7 +213,7 @@ impl Run {
     /// **Errors**: [`Error::Write`], [`Error::Registry`], [`Error::Records`].
     pub async fn finish_sources(&mut self, writers: SourceWriters) -> Result<(), Error> {
         for outcome in writers.finish().await? {
-            self.take(&outcome, None).await?;
+            self.take(&outcome, None, None).await?;
         }
         Ok(())
     }
@@ -212,9 +226,11 @@ impl Run {
             let Some(view) = self.request.graph.view(step.dataset()).cloned() else {
                 continue;
             };
-            match step {
-                Step::Write { .. } => self.write_view(&view).await?,
-                _ => register_inline(&self.catalog, &view).await?,
+            if let Step::Write { .. } = step {
+                Box::pin(self.write_view(&view)).await?;
+            } else {
+                register_inline(&self.catalog, &view).await?;
+                self.decide(cache::inline(view.name()), view.name())?;
             }
         }
         Ok(())
@@ -225,10 +241,6 @@ impl Run {
         (self.request.observer)(Event::Began {
             dataset: name.clone(),
         });
-        let compute = |source: DataFusionError| Error::Compute {
-            view: name.clone(),
-            source: Box::new(source),
-        };
         let frame = match plan_view(self.catalog.session(), view).await {
             Ok(frame) => frame,
             Err(error) => {
@@ -254,20 +266,31 @@ impl Run {
             .map_err(unplanned)?;
         // Before anything is computed, so that the plan of a view that fails is known.
         let artifact_id = self.artifacts.record_plan(name, &bundle)?;
-        let physical = state
-            .query_planner()
-            .create_physical_plan(&plan, &state)
-            .await
-            .map_err(compute)?;
-        let rows = execute_stream(physical, state.task_ctx()).map_err(compute)?;
         let request = self.write_request(view.contract(), Some(bundle.fingerprint()))?;
+        let key = CacheKey::of(&bundle, &request);
+        let Lookup { decision, stored } = Box::pin(self.cache.look_up(&key, &request)).await;
+        self.decide(decision, name)?;
+        self.plans.push(PlanArtifactV1::of(name, &bundle));
+        let plan_records = Some((bundle.fingerprint(), artifact_id));
+        if let Some(outcome) = stored {
+            (self.request.observer)(Event::wrote(&outcome, true));
+            return self.take(&outcome, plan_records, Some(key.digest())).await;
+        }
+        let rows = Box::pin(begin_rows(name.clone(), plan, state)).await?;
         let outcome = write_stream(request, self.pool.clone(), rows)
             .await
             .map_err(|failure| self.failures.note(failure))?;
-        (self.request.observer)(Event::wrote(&outcome));
-        self.plans.push(PlanArtifactV1::of(name, &bundle));
-        self.take(&outcome, Some((bundle.fingerprint(), artifact_id)))
-            .await
+        (self.request.observer)(Event::wrote(&outcome, false));
+        self.take(&outcome, plan_records, Some(key.digest())).await
+    }
+
+    /// Records what became of a view, with the sources and views on both sides of it.
+    fn decide(&mut self, decision: ViewCacheV1, view: &DatasetName) -> Result<(), Error> {
+        let graph = &self.request.graph;
+        let decision = decision.between(graph.inputs(view), graph.readers(view));
+        self.artifacts.record_cache(decision.clone())?;
+        self.decisions.push(decision);
+        Ok(())
     }
 
     /// Records a written version and makes it nameable.
@@ -275,12 +298,14 @@ impl Run {
         &mut self,
         outcome: &WriteOutcome,
         plan: Option<(Fingerprint, Fingerprint)>,
+        cache_key: Option<Fingerprint>,
     ) -> Result<(), Error> {
         let location = self.request.lake.location(outcome.contract.name())?;
         let dataset = open_dataset(&outcome.contract, &location, Some(outcome.version)).await?;
         let records = OutputRecords {
             plan,
             write_artifact_id: self.artifacts.record_write(outcome)?,
+            cache_key,
         };
         self.artifacts.record_scan(dataset.facts())?;
         self.catalog.register(&dataset)?;
@@ -378,6 +403,21 @@ impl Run {
         }
         Box::pin(self.artifacts.store(&self.request.lake, at_unix_ms)).await
     }
+}
+
+/// Begins to compute the rows of a view by an optimized plan.
+pub(crate) async fn begin_rows(
+    view: DatasetName,
+    plan: LogicalPlan,
+    state: SessionState,
+) -> Result<SendableRecordBatchStream, Error> {
+    let planner = state.query_planner();
+    let physical = planner.create_physical_plan(&plan, &state).await;
+    let rows = physical.and_then(|physical| execute_stream(physical, state.task_ctx()));
+    rows.map_err(|source| Error::Compute {
+        view,
+        source: Box::new(source),
+    })
 }
 
 /// A session with the functions of ours.

@@ -76,7 +76,7 @@ impl SourceWriters {
                     return Err(error);
                 }
             };
-            (self.observer)(Event::wrote(&outcome));
+            (self.observer)(Event::wrote(&outcome, false));
             outcomes.push(outcome);
         }
         Ok(outcomes)

@@ -157,6 +157,13 @@ impl ViewGraph {
         self.inputs.get(view).into_iter().flatten()
     }
 
+    /// The views that read a source or a view, directly, in order of name.
+    pub fn readers(&self, name: &DatasetName) -> impl Iterator<Item = &DatasetName> {
+        let reads =
+            move |(_, inputs): &(&DatasetName, &BTreeSet<DatasetName>)| inputs.contains(name);
+        self.inputs.iter().filter(reads).map(|(view, _)| view)
+    }
+
     /// The order of work: every dataset after those that it reads, and otherwise in order of name.
     ///
     /// **Determinism**: a function of the declarations only.

@@ -11,6 +11,7 @@
 //! | which threads encode? | [`EncodePool`] |
 //! | what does a commit say of itself? | [`Provenance`], the keys in `ossature_registry::commit_keys` |
 //! | what came of it, or what was left behind? | [`WriteOutcome`], [`WriteFailure`] |
+//! | what would a write give that changes nothing? | [`stored_outcome`] |
 //! | can a table be kept as a policy says? | [`check_table`], [`check_constraints`] |
 //! | what is done to a table between writes? | [`maintain`] |
 //! | does the store still hold what was written? | [`FileVerifier`], [`Damage`] |
@@ -106,7 +107,7 @@ pub use range::KeyRange;
 pub use redaction::redact;
 pub use table::check_table;
 pub use verify::{Damage, FileVerifier, VerifiedFiles};
-pub use writer::{TableWriter, WriteOutcome, WriteRequest, write_stream};
+pub use writer::{TableWriter, WriteOutcome, WriteRequest, stored_outcome, write_stream};
 
 /// The version of the rules for bytes and names. It changes when equal rows would give other files than before.
 pub const WRITER_VERSION: u32 = 2;

@@ -117,9 +117,11 @@ impl FileVerifier {
     ) -> Result<VerifiedFiles, Error> {
         let files = describe_files(open)?;
         let seen = self.seen.entry(open.location().clone()).or_default();
+        // A list, because tasks cannot be given what borrows from closures.
         let new = files.iter().filter(|file| !seen.contains_key(*file));
+        let new: Vec<Described> = new.cloned().collect();
         let store = open.table().object_store();
-        let looks = stream::iter(new.cloned()).map(|file| {
+        let looks = stream::iter(new).map(|file| {
             let store = Arc::clone(&store);
             async move {
                 let damage = look(store.as_ref(), &file).await?;

@@ -543,38 +543,67 @@ impl TableWriter {
     ///
     /// **Errors**: [`Error::TransactionBuried`] when it cannot be told what that version holds.
     fn outcome_of_stored(&self) -> Result<WriteOutcome, Error> {
-        let open = &self.table.open;
-        let Some(content) = open.commit().content else {
-            return Err(Error::TransactionBuried {
-                dataset: self.request.contract.name().clone(),
-                version: open.version(),
-            });
-        };
-        let snapshot = open.snapshot()?;
-        let (mut rows, mut bytes, mut files) = (0, 0, 0);
-        for file in snapshot.log_data().iter() {
-            rows += file.num_records().unwrap_or_default() as u64;
-            bytes += u64::try_from(file.size()).unwrap_or_default();
-            files += 1;
-        }
-        Ok(WriteOutcome {
-            contract: self.request.contract.clone(),
-            location: self.request.location.to_string(),
-            policy: self.request.policy.clone(),
-            mode: self.request.mode.clone(),
-            version_before: open.version(),
-            version: open.version(),
-            rows,
-            bytes,
-            files,
-            files_added: 0,
-            files_removed: 0,
-            files_restored: 0,
-            content,
-            protocol: self.table.protocol.clone(),
-            enablement: self.table.enablement.clone(),
+        let stored = describe_stored(&self.request, &self.table)?;
+        stored.ok_or_else(|| Error::TransactionBuried {
+            dataset: self.request.contract.name().clone(),
+            version: self.table.open.version(),
         })
     }
+}
+
+/// What a write of the whole table would give if its rows were those of `version`: no row is read, and nothing is written.
+/// The files are not looked at; [`FileVerifier`](crate::FileVerifier) does that.
+///
+/// There is no such outcome where the newest version is another one, does not say what it holds, or is not kept as the
+/// policy wants: then a write would commit something.
+///
+/// **Errors**: those of [`TableWriter::open`] that follow from contract, policy and table.
+pub async fn stored_outcome(
+    request: &WriteRequest,
+    version: Version,
+) -> Result<Option<WriteOutcome>, Error> {
+    check_request(request)?;
+    let table = Box::pin(open_or_create(request)).await?;
+    check_transaction(request, &table.open).await?;
+    if table.open.version() != version || !table.changes.is_empty() {
+        return Ok(None);
+    }
+    describe_stored(request, &table)
+}
+
+/// The newest version of a table as the outcome of a write that changed nothing; none where it does not say what it holds.
+fn describe_stored(
+    request: &WriteRequest,
+    table: &WritableTable,
+) -> Result<Option<WriteOutcome>, Error> {
+    let open = &table.open;
+    let Some(content) = open.commit().content else {
+        return Ok(None);
+    };
+    let snapshot = open.snapshot()?;
+    let (mut rows, mut bytes, mut files) = (0, 0, 0);
+    for file in snapshot.log_data().iter() {
+        rows += file.num_records().unwrap_or_default() as u64;
+        bytes += u64::try_from(file.size()).unwrap_or_default();
+        files += 1;
+    }
+    Ok(Some(WriteOutcome {
+        contract: request.contract.clone(),
+        location: request.location.to_string(),
+        policy: request.policy.clone(),
+        mode: request.mode.clone(),
+        version_before: open.version(),
+        version: open.version(),
+        rows,
+        bytes,
+        files,
+        files_added: 0,
+        files_removed: 0,
+        files_restored: 0,
+        content,
+        protocol: table.protocol.clone(),
+        enablement: table.enablement.clone(),
+    }))
 }
 
 /// What places the rows of a clustered dataset.

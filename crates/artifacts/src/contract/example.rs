@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use ossature_schema_spec::Fingerprint;
 
 use crate::{
-    BloomFilterV1, CallCoverageV1, ColumnOriginV1, CompactionV1, DecidedV1, DigestV1, DroppedV1,
-    EnablementV1, Envelope, EnvironmentV1, Error, ExecutionProfileV1, ExtractSummaryV1, FailureV1,
-    LayoutV1, LeafLayoutV1, MaintenanceFactV1, OrderProofV1, OutputV1, PinV1, PlanArtifactV1,
-    PlanColumnV1, PlanInputV1, PlanOutputV1, PolicyArtifactV1, ProtocolReportV1, ProtocolV1,
-    RequiredProtocolV1, RunManifestV1, RunOptionsV1, RunStatusV1, ScanAlignmentV1, ScanArtifactV1,
-    ScanModeV1, SemanticFindingV1, SemanticValidationV1, StatsDecisionV1, UsedColumnV1, VacuumV1,
+    BloomFilterV1, CacheStatusV1, CallCoverageV1, ColumnOriginV1, CompactionV1, DecidedV1,
+    DigestV1, DroppedV1, EnablementV1, Envelope, EnvironmentV1, Error, ExecutionProfileV1,
+    ExtractSummaryV1, FailureV1, FeedConsumptionV1, FeedModeV1, LayoutV1, LeafLayoutV1,
+    MaintenanceFactV1, OrderProofV1, OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1,
+    PlanOutputV1, PolicyArtifactV1, ProtocolReportV1, ProtocolV1, RequiredProtocolV1,
+    RunManifestV1, RunOptionsV1, RunStatusV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1,
+    SemanticFindingV1, SemanticValidationV1, StatsDecisionV1, UsedColumnV1, VacuumV1, ViewCacheV1,
     WarningV1, WriteArtifactV1, WriteFailureV1,
 };
 
@@ -329,6 +330,7 @@ pub(super) fn run_manifest() -> Result<Envelope, Error> {
             policy_hash: digest(0x31),
             write_artifact_id: digest(0x44),
             plan_artifact_id: Some(digest(0x45)),
+            cache_key: Some(digest(0x46)),
         }],
         records: vec![records_pin()],
         extract: Some(ExtractSummaryV1 {
@@ -362,5 +364,39 @@ pub(super) fn semantic_validation() -> Result<Envelope, Error> {
             message: "`node_id`: wanted never null, found nullable".to_owned(),
             is_refused: false,
         }],
+    })
+}
+
+pub(super) fn view_cache() -> Result<Envelope, Error> {
+    Envelope::seal(&ViewCacheV1 {
+        dataset: "normalize.symbols".to_owned(),
+        status: CacheStatusV1::Miss,
+        reason: "its plan is another one".to_owned(),
+        differs: texts(["plan"]),
+        key: Some(digest(0x71)),
+        compared_with: Some("0192f1f0-0000-7000-8000-000000000001".to_owned()),
+        version: Some(3),
+        rows: Some(1_024),
+        bytes: Some(65_536),
+        inputs: texts(["extract.symbols"]),
+        readers: texts(["cpg.cpg_nodes"]),
+    })
+}
+
+pub(super) fn feed_consumption() -> Result<Envelope, Error> {
+    Envelope::seal(&FeedConsumptionV1 {
+        consumer: "search-index".to_owned(),
+        dataset: "cpg.cpg_nodes".to_owned(),
+        table_uri: "/lake/cpg/cpg_nodes".to_owned(),
+        table_id: "5e5c1c4e-5a0f-4d52-9a3f-1f6a0c6a6f10".to_owned(),
+        sequence: 4,
+        mode: FeedModeV1::Changes,
+        reason: "versions 7 to 9 were not taken yet".to_owned(),
+        class: Some("ok".to_owned()),
+        cursor_before: Some(6),
+        cursor: 9,
+        rows: [("delete", 2), ("insert", 40)]
+            .map(|(kind, rows)| (kind.to_owned(), rows))
+            .into(),
     })
 }

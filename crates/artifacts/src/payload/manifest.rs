@@ -149,6 +149,10 @@ pub struct OutputV1 {
     /// The id of the artifact that tells of the plan, where a plan computed the rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_artifact_id: Option<DigestV1>,
+    /// What the rows and the bytes depend on, as one digest, where a plan computed the rows: a later run with the same key takes
+    /// the version as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_key: Option<DigestV1>,
 }
 
 /// The records that tell how an output came to be.
@@ -158,6 +162,8 @@ pub struct OutputRecords {
     pub plan: Option<(Fingerprint, Fingerprint)>,
     /// The id of the write's artifact.
     pub write_artifact_id: Fingerprint,
+    /// What the rows and the bytes depend on, where a plan computed the rows.
+    pub cache_key: Option<Fingerprint>,
 }
 
 impl OutputV1 {
@@ -184,6 +190,7 @@ impl OutputV1 {
         let OutputRecords {
             plan,
             write_artifact_id,
+            cache_key,
         } = records;
         Self {
             name: contract.name().to_string(),
@@ -201,6 +208,7 @@ impl OutputV1 {
             policy_hash: DigestV1::from(policy.fingerprint()),
             write_artifact_id: DigestV1::from(write_artifact_id),
             plan_artifact_id: plan.map(|(_, id)| DigestV1::from(id)),
+            cache_key: cache_key.map(DigestV1::from),
         }
     }
 }

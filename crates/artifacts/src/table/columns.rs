@@ -181,6 +181,86 @@ pub(super) fn write_failure_columns() -> Vec<Column> {
     ]
 }
 
+pub(super) fn feed_columns() -> Result<Vec<Column>, Error> {
+    use ColumnType::{Int64, Utf8};
+    Ok(vec![
+        ("consumer", Utf8, "Who took the changes."),
+        ("dataset", Utf8, "The dataset that they are of."),
+        (
+            "sequence",
+            Int64,
+            "The place among those of this consumer and this dataset, from 0 on.",
+        ),
+        (
+            "at_unix_ms",
+            Int64,
+            "When it was recorded, in milliseconds since 1970-01-01 00:00:00 UTC.",
+        ),
+        (
+            "mode",
+            Utf8,
+            "How they were taken: `initial_snapshot`, `changes` or `full_refresh`.",
+        ),
+        ("reason", Utf8, "Why so."),
+        (
+            "class?",
+            Utf8,
+            "What was found of the versions behind the cursor.",
+        ),
+        ("table_id", Utf8, "The table's id."),
+        (
+            "cursor_before?",
+            Int64,
+            "The last version that had been taken before.",
+        ),
+        ("cursor", Int64, "The last version that has been taken now."),
+        (
+            "rows",
+            list(vec![
+                ("kind", Utf8, "The kind of change, or `snapshot`."),
+                ("rows", Int64, "How many rows."),
+            ])?,
+            "Rows by kind, ordered by kind.",
+        ),
+    ])
+}
+
+pub(super) fn cache_columns() -> Result<Vec<Column>, Error> {
+    use ColumnType::{Int64, Utf8};
+    Ok(vec![
+        ("run_id", Utf8, "The run."),
+        ("dataset", Utf8, "The view."),
+        (
+            "status",
+            Utf8,
+            "What became of it: `hit`, `miss`, `stale`, `disabled` or `inline`.",
+        ),
+        ("reason", Utf8, "Why, in words."),
+        (
+            "differs",
+            texts()?,
+            "The parts of the key that differ from those of the published version.",
+        ),
+        (
+            "key?",
+            Utf8,
+            "What the rows and the bytes of the table depend on, as one digest.",
+        ),
+        (
+            "compared_with?",
+            Utf8,
+            "The published run whose version was looked at.",
+        ),
+        ("version?", Int64, "The version that was taken as it is."),
+        ("rows?", Int64, "Rows that did not have to be computed."),
+        (
+            "bytes?",
+            Int64,
+            "Bytes of files that were read and compared instead.",
+        ),
+    ])
+}
+
 pub(super) fn maintenance_columns() -> Vec<Column> {
     use ColumnType::{Boolean, Int64, Utf8};
     vec![

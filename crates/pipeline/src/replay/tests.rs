@@ -61,6 +61,7 @@ async fn built(folder: &Path, graph: &ViewGraph) -> Lake {
         consumers: ConsumerIndex::default(),
         policy: |_| TablePolicy::default(),
         overrides: LakeOverrides::default(),
+        use_cache: true,
         session: SessionSpec::default(),
         observer: Arc::new(|_| {}),
     })

@@ -59,6 +59,7 @@ fn request<const N: usize>(lake: &Lake, sources: [&str; N]) -> RunRequest {
         consumers: ConsumerIndex::default(),
         policy: |_| TablePolicy::default().rows_per_file_max(2.try_into().unwrap()),
         overrides: LakeOverrides::default(),
+        use_cache: true,
         session: SessionSpec::default(),
         observer: Arc::new(|_| {}),
     }
@@ -66,6 +67,10 @@ fn request<const N: usize>(lake: &Lake, sources: [&str; N]) -> RunRequest {
 
 impl Filled {
     async fn new() -> Self {
+        Box::pin(Self::written()).await
+    }
+
+    async fn written() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let lake = Lake::try_new(&folder.path().to_string_lossy()).unwrap();
         let mut run = Run::begin(request(&lake, ["extract.things"]))
@@ -157,6 +162,14 @@ async fn what_was_stored_before_a_failure_is_not_stored_again() {
     ] {
         assert_eq!(filled.rows_of(table).await, 1, "{table}");
     }
+}
+
+/// Whoever drives a run may do so on any thread.
+#[tokio::test]
+async fn a_run_can_be_driven_by_a_task() {
+    let mut filled = Filled::new().await;
+    let computing = tokio::spawn(async move { filled.run.compute_views().await });
+    computing.await.unwrap().unwrap();
 }
 
 #[tokio::test]
