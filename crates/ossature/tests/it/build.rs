@@ -20,7 +20,7 @@ fn its_json_has_exactly_these_keys() -> Result<(), Failure> {
     expect!["ambiguous external resolved unresolved"].assert_eq(&keys(&summary["calls"]));
     let outputs = summary["outputs"].as_array().ok_or("no outputs")?;
     for output in outputs {
-        expect!["bytes content_hash files logical_fingerprint name rows table_uri version"]
+        expect!["bytes cache content_hash files logical_fingerprint name rows table_uri version"]
             .assert_eq(&keys(output));
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::program::{Failure, Lake, of_outputs};
+use crate::program::{Failure, Lake, of_outputs, output};
 use crate::shop::{Tree, shop};
 
 #[test]
@@ -38,8 +38,11 @@ fn bytes_and_fingerprints_do_not_depend_on_threads_folders_or_processes() -> Res
         assert!(theirs.get(path) == Some(bytes), "{}", path.display());
     }
 
-    // The same tree again commits nothing.
-    let second = lake.build(tree.root(), 2)?;
+    // The same tree, computed again, commits nothing.
+    let mut anew = lake.build_arguments(tree.root(), 2);
+    anew.push("--no-cache".into());
+    let second: Value = serde_json::from_str(&output(anew)?)?;
+    assert!(decisions(&second).all(|decision| decision == "disabled"));
     for column in ["version", "content_hash", "logical_fingerprint"] {
         assert_eq!(
             of_outputs(&second, column),
@@ -51,9 +54,25 @@ fn bytes_and_fingerprints_do_not_depend_on_threads_folders_or_processes() -> Res
     assert_ne!(second["run_id"], first["run_id"]);
     assert_eq!(lake.runs()?.len(), 2);
 
+    // Nor does it where nothing is computed.
+    let kept = lake.build(tree.root(), 1)?;
+    assert!(decisions(&kept).all(|decision| decision == "hit"));
+    for column in ["version", "content_hash", "logical_fingerprint", "rows"] {
+        assert_eq!(of_outputs(&kept, column), of_outputs(&first, column));
+    }
+    assert!(lake.data_files()? == ours);
+
     // A change is seen, and tables that do not depend on it keep their versions.
     tree.write("main.py", "import shop as s\n")?;
     let third = lake.build(tree.root(), 2)?;
+    let computed = decisions(&third).filter(|decision| *decision == "miss");
+    assert!(computed.count() > 0);
+    // What was kept and what was computed is what another lake gets by computing everything.
+    let elsewhere = Lake::new()?.build(tree.root(), 1)?;
+    assert!(decisions(&elsewhere).all(|decision| decision == "miss"));
+    for column in ["content_hash", "logical_fingerprint", "rows"] {
+        assert_eq!(of_outputs(&third, column), of_outputs(&elsewhere, column));
+    }
     let changed: Vec<&str> = of_outputs(&third, "version")
         .into_iter()
         .filter(|(name, version)| of_outputs(&second, "version").get(name) != Some(version))
@@ -62,4 +81,11 @@ fn bytes_and_fingerprints_do_not_depend_on_threads_folders_or_processes() -> Res
     assert!(changed.contains(&"cpg.cpg_nodes"), "{changed:?}");
     assert!(!changed.contains(&"extract.docstrings"), "{changed:?}");
     Ok(())
+}
+
+/// What became of the views that are tables.
+fn decisions(summary: &Value) -> impl Iterator<Item = &str> {
+    of_outputs(summary, "cache")
+        .into_values()
+        .filter_map(Value::as_str)
 }
