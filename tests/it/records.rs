@@ -155,6 +155,7 @@ async fn every_stored_payload_meets_its_contract() -> Result<(), Failure> {
         "run_manifest",
         "scan_artifact",
         "semantic_validation",
+        "view_cache",
         "write_artifact",
     ];
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), wanted);

@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -14,7 +15,8 @@ use arrow_array::{
     Array, ArrayRef, ArrowNativeTypeOp, GenericByteArray, PrimitiveArray, RecordBatch,
     new_null_array,
 };
-use arrow_buffer::ArrowNativeType;
+use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer};
+use arrow_ord::cmp::{eq, gt, lt};
 use arrow_row::{OwnedRow, RowConverter, Rows, SortField};
 use arrow_schema::{ArrowError, DataType, Schema, SortOptions};
 use ossature_schema_spec::{ColumnName, DatasetSpec, SortKey};
@@ -158,10 +160,10 @@ impl OrderCheck {
         let mut duplicate = None;
         for compared in 0..=self.columns.len() {
             if key_columns == Some(compared) {
-                duplicate = neighbours.equal.first();
+                duplicate = neighbours.first_equal();
             }
             if let Some(column) = self.columns.get(compared)
-                && neighbours.equal.first().is_some()
+                && neighbours.first_equal().is_some()
             {
                 column.compare(batch, &mut neighbours)?;
             }
@@ -201,60 +203,76 @@ fn has(order: &[&SortKey], column: &ColumnName) -> bool {
 
 /// The rows of a batch that agree with the one before in all columns that were compared.
 struct Neighbours {
-    equal: EqualRows,
+    /// Pairs of neighbours: the first one is rows 0 and 1.
+    pairs: usize,
+    equal: EqualPairs,
     /// The first row that comes before its predecessor.
     falling: Option<usize>,
 }
 
-/// Rows that are equal to the one before.
-enum EqualRows {
-    /// All but the first one of so many.
-    All(usize),
-    /// These, in their order.
-    Some(Vec<usize>),
-}
-
-impl EqualRows {
-    fn first(&self) -> Option<usize> {
-        match self {
-            Self::All(rows) => (*rows > 1).then_some(1),
-            Self::Some(rows) => rows.first().copied(),
-        }
-    }
+/// Pairs of equal rows.
+enum EqualPairs {
+    /// All of them.
+    All,
+    /// These.
+    Some(BooleanBuffer),
 }
 
 impl Neighbours {
     fn new(rows: usize) -> Self {
         Self {
-            equal: EqualRows::All(rows),
+            pairs: rows.saturating_sub(1),
+            equal: EqualPairs::All,
             falling: None,
         }
     }
 
-    /// Compares them in one more column.
+    /// The first row that is equal to the one before.
+    fn first_equal(&self) -> Option<usize> {
+        match &self.equal {
+            EqualPairs::All => (self.pairs > 0).then_some(1),
+            EqualPairs::Some(pairs) => pairs.set_indices().next().map(|pair| pair + 1),
+        }
+    }
+
+    fn note_falling(&mut self, row: usize) {
+        self.falling = Some(self.falling.map_or(row, |first| first.min(row)));
+    }
+
+    /// Compares the two rows of each equal pair in one more column.
     fn compare(&mut self, compare: impl Fn(usize, usize) -> Ordering) {
-        let falling = &mut self.falling;
-        let mut is_equal = |at: usize| match compare(at - 1, at) {
-            Ordering::Less => false,
-            Ordering::Equal => true,
-            Ordering::Greater => {
-                *falling = Some(falling.map_or(at, |first| first.min(at)));
-                false
+        let (mut falling, mut words) = (None, vec![0_u64; self.pairs.div_ceil(64)]);
+        let mut look = |pair: usize| match compare(pair, pair + 1) {
+            Ordering::Less => {}
+            Ordering::Equal => {
+                if let Some(word) = words.get_mut(pair / 64) {
+                    *word |= 1 << (pair % 64);
+                }
             }
+            Ordering::Greater => falling = falling.or(Some(pair + 1)),
         };
-        match &mut self.equal {
-            EqualRows::All(rows) => {
-                let mut equal = Vec::with_capacity(*rows);
-                equal.extend((1..*rows).filter(|at| is_equal(*at)));
-                self.equal = EqualRows::Some(equal);
-            }
-            EqualRows::Some(rows) => rows.retain(|at| is_equal(*at)),
+        match &self.equal {
+            EqualPairs::All => (0..self.pairs).for_each(look),
+            EqualPairs::Some(pairs) => pairs.set_indices().for_each(&mut look),
+        }
+        let equal = BooleanBuffer::new(Buffer::from_vec(words), 0, self.pairs);
+        self.equal = EqualPairs::Some(equal);
+        if let Some(row) = falling {
+            self.note_falling(row);
+        }
+    }
+
+    /// Takes what was found of all pairs at once, where all were equal before.
+    fn settle(&mut self, equal: BooleanBuffer, falling: &BooleanBuffer) {
+        self.equal = EqualPairs::Some(equal);
+        if let Some(pair) = falling.set_indices().next() {
+            self.note_falling(pair + 1);
         }
     }
 
     /// Whether rows remain to be compared in a column whose values are all alike: then they stay as they are.
     fn is_settled_by(&self, is_constant: impl FnOnce() -> bool) -> bool {
-        matches!(self.equal, EqualRows::All(_)) && is_constant()
+        matches!(self.equal, EqualPairs::All) && is_constant()
     }
 }
 
@@ -277,17 +295,36 @@ fn is_constant<T: ByteArrayType>(column: &GenericByteArray<T>) -> bool {
             .all(|pair| pair[1].as_usize() - pair[0].as_usize() == length)
 }
 
+/// The first eight bytes of a text as a number that compares as they do; behind the end of a shorter one are zeros.
+///
+/// Most texts have eight bytes more behind them in the column, so that no byte has to be looked at by itself.
+fn head(bytes: &[u8], from: usize, length: usize) -> u64 {
+    let kept = length.min(8);
+    let from = bytes.get(from..).unwrap_or_default();
+    let word = from.first_chunk::<8>().copied().unwrap_or_else(|| {
+        let mut word = [0; 8];
+        for (to, byte) in word.iter_mut().zip(from) {
+            *to = *byte;
+        }
+        word
+    });
+    // A number cannot be shifted by all of its bits.
+    let behind = u32::try_from(64 - 8 * kept).unwrap_or(64);
+    let word = u64::from_be_bytes(word);
+    word.checked_shr(behind).map_or(0, |word| word << behind)
+}
+
 /// Compares texts, most of which differ in their first bytes or are short, without a call for each.
-fn compare_bytes(a: &[u8], b: &[u8]) -> Ordering {
-    match (a.split_first_chunk::<8>(), b.split_first_chunk::<8>()) {
-        (Some((a_head, a)), Some((b_head, b))) => u64::from_be_bytes(*a_head)
-            .cmp(&u64::from_be_bytes(*b_head))
-            .then_with(|| a.cmp(b)),
-        _ => match a.iter().zip(b).find(|(a, b)| a != b) {
-            Some((a, b)) => a.cmp(b),
-            None => a.len().cmp(&b.len()),
-        },
-    }
+fn compare_bytes(bytes: &[u8], a: Range<usize>, b: Range<usize>) -> Ordering {
+    let heads = head(bytes, a.start, a.len()).cmp(&head(bytes, b.start, b.len()));
+    heads.then_with(|| {
+        if a.len() <= 8 || b.len() <= 8 {
+            // What one has and the other has not is behind its end.
+            a.len().cmp(&b.len())
+        } else {
+            bytes[a].cmp(&bytes[b])
+        }
+    })
 }
 
 /// A column of the order.
@@ -311,16 +348,16 @@ impl OrderColumn {
     fn compare(&self, batch: &RecordBatch, neighbours: &mut Neighbours) -> Result<(), Error> {
         let column = batch.column(self.index).as_ref();
         match column.data_type() {
-            DataType::Int8 => self.primitives::<Int8Type>(column.as_primitive(), neighbours),
-            DataType::Int16 => self.primitives::<Int16Type>(column.as_primitive(), neighbours),
-            DataType::Int32 => self.primitives::<Int32Type>(column.as_primitive(), neighbours),
-            DataType::Int64 => self.primitives::<Int64Type>(column.as_primitive(), neighbours),
-            DataType::Date32 => self.primitives::<Date32Type>(column.as_primitive(), neighbours),
+            DataType::Int8 => self.primitives::<Int8Type>(column.as_primitive(), neighbours)?,
+            DataType::Int16 => self.primitives::<Int16Type>(column.as_primitive(), neighbours)?,
+            DataType::Int32 => self.primitives::<Int32Type>(column.as_primitive(), neighbours)?,
+            DataType::Int64 => self.primitives::<Int64Type>(column.as_primitive(), neighbours)?,
+            DataType::Date32 => self.primitives::<Date32Type>(column.as_primitive(), neighbours)?,
             DataType::Decimal128(..) => {
-                self.primitives::<Decimal128Type>(column.as_primitive(), neighbours);
+                self.primitives::<Decimal128Type>(column.as_primitive(), neighbours)?;
             }
             DataType::Timestamp(..) => {
-                self.primitives::<TimestampMicrosecondType>(column.as_primitive(), neighbours);
+                self.primitives::<TimestampMicrosecondType>(column.as_primitive(), neighbours)?;
             }
             DataType::Utf8 => self.bytes(column.as_string::<i32>(), neighbours),
             DataType::Binary => self.bytes(column.as_binary::<i32>(), neighbours),
@@ -336,10 +373,23 @@ impl OrderColumn {
         &self,
         column: &PrimitiveArray<T>,
         neighbours: &mut Neighbours,
-    ) {
+    ) -> Result<(), Error> {
+        if column.null_count() == 0 && matches!(neighbours.equal, EqualPairs::All) {
+            let (before, after) = (
+                column.slice(0, neighbours.pairs),
+                column.slice(1, neighbours.pairs),
+            );
+            let falls = if self.descending { gt } else { lt };
+            neighbours.settle(
+                eq(&after, &before)?.into_parts().0,
+                falls(&after, &before)?.values(),
+            );
+            return Ok(());
+        }
         let values = column.values().as_ref();
         let compare = |a: usize, b: usize| values[a].compare(values[b]);
         self.values(column, compare, neighbours);
+        Ok(())
     }
 
     fn bytes<T: ByteArrayType>(&self, column: &GenericByteArray<T>, neighbours: &mut Neighbours) {
@@ -347,8 +397,8 @@ impl OrderColumn {
             return;
         }
         let (offsets, bytes) = (column.value_offsets(), column.value_data());
-        let value = |at: usize| &bytes[offsets[at].as_usize()..offsets[at + 1].as_usize()];
-        let compare = |a, b| compare_bytes(value(a), value(b));
+        let value = |at: usize| offsets[at].as_usize()..offsets[at + 1].as_usize();
+        let compare = |a, b| compare_bytes(bytes, value(a), value(b));
         self.values(column, compare, neighbours);
     }
 
@@ -615,7 +665,7 @@ mod tests {
                     proptest::option::of(any::<bool>()),
                     prop::sample::select(vec![-f64::NAN, -0.0, 0.0, f64::NAN]),
                 ),
-                1..8,
+                1..200,
             ),
             sorted in any::<bool>(),
             name_first in any::<bool>(),
