@@ -1,5 +1,7 @@
 //! Canonical bytes: one JSON text and one MsgPack encoding for every value, whatever built it.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
@@ -66,6 +68,39 @@ pub fn pretty_json(value: &Value) -> Result<String, Error> {
     let mut text = serde_json::to_string_pretty(&Sorted(value)).map_err(Error::unencodable)?;
     text.push('\n');
     Ok(text)
+}
+
+/// Every value of a payload by the keys that lead to it, dotted: `statistics.value.columns`. A list is one value: a
+/// text with a line for each of its items.
+///
+/// **Errors**: [`Error::Unencodable`], which no payload causes.
+pub fn field_texts(payload: &impl Serialize) -> Result<BTreeMap<String, String>, Error> {
+    let value = serde_json::to_value(payload).map_err(Error::unencodable)?;
+    let mut texts = BTreeMap::new();
+    let mut waiting = vec![(String::new(), value)];
+    while let Some((path, value)) = waiting.pop() {
+        match value {
+            Value::Object(fields) if !fields.is_empty() => {
+                let below = fields.into_iter().map(|(key, value)| {
+                    let dot = if path.is_empty() { "" } else { "." };
+                    (format!("{path}{dot}{key}"), value)
+                });
+                waiting.extend(below);
+            }
+            Value::String(text) => {
+                texts.insert(path, text);
+            }
+            Value::Array(items) => {
+                let lines = items.iter().map(canonical_json);
+                let lines = lines.collect::<Result<Vec<_>, _>>()?;
+                texts.insert(path, lines.join("\n"));
+            }
+            other => {
+                texts.insert(path, canonical_json(&other)?);
+            }
+        }
+    }
+    Ok(texts)
 }
 
 /// `MsgPack` with the keys of maps sorted and every number in its shortest form.

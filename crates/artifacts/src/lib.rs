@@ -83,7 +83,7 @@ mod stored;
 mod stored_artifacts;
 mod table;
 
-pub use canonical::{canonical_json, canonical_msgpack, decode_msgpack, pretty_json};
+pub use canonical::{canonical_json, canonical_msgpack, decode_msgpack, field_texts, pretty_json};
 pub use contract::{
     CONTRACTS, Compatibility, Contract, Domain, RejectedExample, SchemaChange, classify,
 };

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 
 use ossature_artifacts::{
-    DigestV1, EnvironmentV1, OutputV1, PlanArtifactV1, PlanInputV1, RunManifestV1, StoredArtifacts,
-    artifact_id,
+    DigestV1, EnvironmentV1, OutputV1, Payload, PlanArtifactV1, PlanInputV1, PolicyArtifactV1,
+    RunManifestV1, StoredArtifacts, artifact_id, field_texts,
 };
 use ossature_registry::Lake;
 
@@ -76,8 +76,8 @@ pub struct RunDifference {
 
 /// Compares two published runs of a lake.
 ///
-/// **Errors**: [`Error::NoSuchRun`], [`Error::Records`]; [`Error::Unrecorded`] and [`Error::OtherRecord`] where the plans of a run
-/// are missing or are not those that its manifest names.
+/// **Errors**: [`Error::NoSuchRun`], [`Error::Records`]; [`Error::Unrecorded`] and [`Error::OtherRecord`] where the plans or the
+/// writes of a run are missing or are not those that its manifest names.
 pub async fn explain_difference(
     lake: &Lake,
     one: &str,
@@ -85,8 +85,8 @@ pub async fn explain_difference(
 ) -> Result<RunDifference, Error> {
     let side = async |run_id: &str| -> Result<Side, Error> {
         let manifest = find(lake, Some(run_id)).await?;
-        let plans = StoredArtifacts::of(lake, &manifest.run_id).await?.plans;
-        Side::of(&manifest, &plans)
+        let artifacts = StoredArtifacts::of(lake, &manifest.run_id).await?;
+        Side::of(&manifest, &artifacts)
     };
     let (left, right) = (side(one).await?, side(other).await?);
     let keys: BTreeSet<&Key> = left.0.keys().chain(right.0.keys()).collect();
@@ -136,7 +136,7 @@ type Key = (DifferenceKind, Option<String>, String);
 struct Side(BTreeMap<Key, String>);
 
 impl Side {
-    fn of(manifest: &RunManifestV1, plans: &[PlanArtifactV1]) -> Result<Self, Error> {
+    fn of(manifest: &RunManifestV1, artifacts: &StoredArtifacts) -> Result<Self, Error> {
         let mut side = Self::default();
         side.run(manifest);
         if let Some(environment) = &manifest.environment {
@@ -144,20 +144,16 @@ impl Side {
         }
         for output in &manifest.outputs {
             side.output(output);
+            let name = &output.name;
+            let writes = artifacts.writes.iter();
+            let written = writes.filter(|write| write.dataset == *name);
+            let write = recorded(written, name, "write", output.write_artifact_id)?;
+            side.policy(&write.policy)?;
             let Some(id) = output.plan_artifact_id else {
                 continue;
             };
-            let plan = plans.iter().find(|plan| plan.dataset == output.name);
-            let plan = plan.ok_or_else(|| Error::Unrecorded {
-                dataset: output.name.clone(),
-                what: "plan",
-            })?;
-            if DigestV1::from(artifact_id(plan)?) != id {
-                return Err(Error::OtherRecord {
-                    dataset: output.name.clone(),
-                });
-            }
-            side.plan(plan);
+            let planned = artifacts.plans.iter().filter(|plan| plan.dataset == *name);
+            side.plan(recorded(planned, name, "plan", id)?);
         }
         Ok(side)
     }
@@ -244,6 +240,17 @@ impl Side {
         self.add(Outcome, dataset, "rows", output.rows);
     }
 
+    /// Every value, and who decided it.
+    fn policy(&mut self, policy: &PolicyArtifactV1) -> Result<(), Error> {
+        for (field, text) in field_texts(policy)? {
+            if !matches!(field.as_str(), "dataset" | "policy_hash") {
+                let field = format!("policy.{field}");
+                self.add(DifferenceKind::Identity, Some(&policy.dataset), field, text);
+            }
+        }
+        Ok(())
+    }
+
     fn plan(&mut self, plan: &PlanArtifactV1) {
         let kind = DifferenceKind::Identity;
         let dataset = Some(plan.dataset.as_str());
@@ -269,6 +276,28 @@ impl Side {
             self.add(kind, dataset, format!("functions.{name}"), version);
         }
     }
+}
+
+/// The record of a dataset that the manifest names by its id.
+fn recorded<'a, P: Payload + 'a>(
+    records: impl Iterator<Item = &'a P>,
+    dataset: &str,
+    what: &'static str,
+    wanted: DigestV1,
+) -> Result<&'a P, Error> {
+    let mut is_recorded = false;
+    for record in records {
+        is_recorded = true;
+        if DigestV1::from(artifact_id(record)?) == wanted {
+            return Ok(record);
+        }
+    }
+    let dataset = dataset.to_owned();
+    Err(if is_recorded {
+        Error::OtherRecord { dataset }
+    } else {
+        Error::Unrecorded { dataset, what }
+    })
 }
 
 #[cfg(test)]

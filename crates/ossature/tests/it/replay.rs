@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::program::{Failure, Lake, files_below, ossature};
+use crate::program::{Failure, Lake, files_below, ossature, output};
 use crate::shop::{Tree, shop};
 
 fn json(lake: &Lake, arguments: &[&str]) -> Result<(Value, Option<i32>), Failure> {
@@ -163,6 +163,30 @@ fn what_differs_between_two_runs_is_named() -> Result<(), Failure> {
         !of_source.iter().any(|it| it.contains("plan.bytes")),
         "{of_source:?}"
     );
+
+    // Another policy is told by the values that are others, with who decided them.
+    let policy = tempfile::NamedTempFile::new()?;
+    fs::write(policy.path(), "[defaults]\nparquet.codec = \"snappy\"\n")?;
+    let mut arguments = lake.build_arguments(tree.root(), 1);
+    arguments.extend(["--policy".into(), policy.path().into()]);
+    let kept: Value = serde_json::from_str(&output(arguments)?)?;
+    let kept = kept["run_id"].as_str().ok_or("a run has an id")?;
+    let (of_policy, _) = fields(&changed, kept)?;
+    for wanted in [
+        "identity cpg.cpg_nodes policy.layout.value.compression.value",
+        "identity cpg.cpg_nodes policy.layout.value.compression.source",
+        "identity cpg.cpg_nodes policy_hash",
+    ] {
+        assert!(
+            of_policy.contains(&wanted.to_owned()),
+            "{wanted}: {of_policy:?}"
+        );
+    }
+    let of_policies = of_policy.iter().filter(|it| it.contains(" policy."));
+    let others: Vec<_> = of_policies
+        .filter(|it| !it.contains(" policy.layout."))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
 
     let unknown = ossature(lake.arguments(&["explain-diff", &first, "nobody"]))?;
     assert_eq!(unknown.code, Some(2), "{}", unknown.stderr);
