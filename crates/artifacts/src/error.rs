@@ -32,7 +32,7 @@ pub enum Error {
     },
     /// Somebody else has moved the cursor of a consumer of a change feed.
     #[error(
-        "the cursor of `{consumer}` on `{dataset}` was moved by somebody else: it was {}, and is {}",
+        "the cursor of `{consumer}` on `{dataset}` was moved by `{attempt}`: it was {}, and is {}",
         at(*wanted), at(*found)
     )]
     CursorMoved {
@@ -44,6 +44,8 @@ pub enum Error {
         wanted: Option<u64>,
         /// The version that has been taken by now.
         found: Option<u64>,
+        /// The attempt that has taken it.
+        attempt: String,
     },
     /// A stored artifact does not meet its contract.
     #[error("an artifact in `{table}` cannot be read")]

@@ -76,7 +76,7 @@ impl FeedCursors {
         at_unix_ms: i64,
     ) -> Result<(), Error> {
         let mut writer = TABLE
-            .writer(&self.lake, &consumption.consumer, at_unix_ms)
+            .writer(&self.lake, &consumption.attempt, at_unix_ms)
             .await?;
         let found = self
             .find(&consumption.consumer, &consumption.dataset)
@@ -85,13 +85,13 @@ impl FeedCursors {
             return Ok(());
         }
         let next = found.as_ref().map_or(0, |found| found.sequence + 1);
-        let cursor = found.map(|found| found.cursor);
-        if (next, cursor) != (consumption.sequence, consumption.cursor_before) {
+        if next != consumption.sequence {
             return Err(Error::CursorMoved {
                 consumer: consumption.consumer.clone(),
                 dataset: consumption.dataset.clone(),
                 wanted: consumption.cursor_before,
-                found: cursor,
+                found: found.as_ref().map(|found| found.cursor),
+                attempt: found.map(|found| found.attempt).unwrap_or_default(),
             });
         }
         writer.push(&row(consumption, at_unix_ms)?).await?;
@@ -116,6 +116,7 @@ struct ConsumptionRow<'a> {
     consumer: &'a str,
     dataset: &'a str,
     sequence: i64,
+    attempt: &'a str,
     at_unix_ms: i64,
     mode: &'static str,
     reason: &'a str,
@@ -138,6 +139,7 @@ fn row(consumption: &FeedConsumptionV1, at_unix_ms: i64) -> Result<RecordBatch, 
     let stored = Stored::of(consumption.clone())?;
     let FeedConsumptionV1 {
         consumer,
+        attempt,
         dataset,
         table_uri: _,
         table_id,
@@ -147,12 +149,14 @@ fn row(consumption: &FeedConsumptionV1, at_unix_ms: i64) -> Result<RecordBatch, 
         class,
         cursor_before,
         cursor,
+        snapshot_hash: _,
         rows,
     } = &stored.payload;
     TABLE.batch(&[ConsumptionRow {
         consumer,
         dataset,
         sequence: count(*sequence),
+        attempt,
         at_unix_ms,
         mode: mode.as_str(),
         reason,

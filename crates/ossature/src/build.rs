@@ -185,10 +185,14 @@ fn as_typed(typed: &str, lake: &Lake) -> String {
     }
 }
 
+/// The version of the program, and a digest of the sources that it was built from: two builds of one version may compute
+/// other rows.
+pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "+", env!("OSSATURE_SOURCES"));
+
 /// The versions that decide about plans, but for that of the query engine.
 pub(crate) fn versions() -> BTreeMap<String, String> {
     let mut versions = ossature_registry::engine_versions();
-    versions.insert("ossature".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    versions.insert("ossature".to_owned(), VERSION.to_owned());
     versions
 }
 
@@ -199,7 +203,7 @@ fn run_start(arguments: &BuildArguments) -> RunStart {
         run_id: uuid::Uuid::now_v7().to_string(),
         parent_run_id: None,
         source: Some(source.display().to_string()),
-        code_version: env!("CARGO_PKG_VERSION").to_owned(),
+        code_version: VERSION.to_owned(),
         environment: None,
         profile: None,
         options: RunOptionsV1 {

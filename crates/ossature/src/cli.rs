@@ -60,7 +60,7 @@ Ctrl-C and SIGTERM end it between one thing and the next: what was done stays do
 
 /// Turns a Python source tree into a code property graph in a lake of Delta tables, and queries it.
 #[derive(Debug, Parser)]
-#[command(name = "ossature", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "ossature", version = crate::build::VERSION, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     /// What to do.
     #[command(subcommand)]

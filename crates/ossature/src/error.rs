@@ -44,6 +44,10 @@ pub(crate) enum Error {
         found: String,
         nearest: Option<String>,
     },
+    #[error("`{found}` has no table of its own: whoever names it computes it, from {reads}")]
+    NotATable { found: String, reads: String },
+    #[error("saved queries that could not be run: {queries}")]
+    QueriesFailed { queries: usize },
     #[error("{} of the lake's tables could not be kept up:{}", .0.len(), list(.0))]
     Upkeep(Vec<ossature_pipeline::Error>),
     #[error("things in the lake that are not as they were recorded: {findings}")]
@@ -64,6 +68,8 @@ pub(crate) enum Error {
     Render(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("interrupted by {0}")]
     Interrupted(Interrupt),
+    #[error("interrupted by {0}")]
+    Stopped(Interrupt),
     #[error("interrupted by {0} while the run was being {1}")]
     Abandoned(Interrupt, &'static str),
     #[error("the runtime cannot be started")]
@@ -96,6 +102,8 @@ impl Error {
             Self::Policy(errors) => errors.code(),
             Self::EventTarget { .. } => "openlineage_target_invalid",
             Self::NoSuchTable { .. } => "no_such_table",
+            Self::NotATable { .. } => "not_a_table",
+            Self::QueriesFailed { .. } => "queries_failed",
             Self::Upkeep(_) => "upkeep_failed",
             Self::Differs { .. } => "lake_differs",
             Self::Unverified { .. } => "lake_unreadable",
@@ -105,7 +113,7 @@ impl Error {
             Self::RunsDiffer { .. } => "runs_differ",
             Self::Output { .. } => "stdout_failed",
             Self::Render(_) => "render_failed",
-            Self::Interrupted(_) | Self::Abandoned(..) => "interrupted",
+            Self::Interrupted(_) | Self::Stopped(_) | Self::Abandoned(..) => "interrupted",
             Self::Runtime { .. } => "runtime_failed",
         }
     }
@@ -147,6 +155,12 @@ impl Error {
                 .as_ref()
                 .map(|nearest| format!("write `{nearest}`"))
                 .or_else(|| Some("`ossature policy` lists all of them".to_owned())),
+            Self::NotATable { .. } => {
+                Some("ask for a table that it is computed from".to_owned())
+            }
+            Self::QueriesFailed { .. } => {
+                Some("the reasons are in the table; `ossature verify` tells whether files are damaged".to_owned())
+            }
             Self::Upkeep(errors) => errors.iter().find_map(ossature_pipeline::Error::hint),
             Self::Differs { hint, .. } => Some((*hint).to_owned()),
             Self::Unverified { .. } => {
@@ -175,7 +189,10 @@ impl Error {
     /// 1 for what the sources hold, 2 for what the caller got wrong, 3 for what a policy refuses, 4 for what is not as
     /// it was recorded, 5 for storage and engines; after a signal what shells expect of it.
     pub(crate) fn exit_code(&self) -> u8 {
-        if let Self::Interrupted(interrupt) | Self::Abandoned(interrupt, _) = self {
+        if let Self::Interrupted(interrupt)
+        | Self::Stopped(interrupt)
+        | Self::Abandoned(interrupt, _) = self
+        {
             return interrupt.exit_code();
         }
         if let Self::Pipeline(ossature_pipeline::Error::Policy(_)) = self {
@@ -205,6 +222,7 @@ impl Error {
             | "no_such_run"
             | "not_published"
             | "no_such_table"
+            | "not_a_table"
             | "policy_file_unreadable"
             | "policy_file_invalid" => 2,
             _ => 5,

@@ -38,7 +38,7 @@ pub(crate) async fn maintain(arguments: MaintainArguments) -> Result<(), Error> 
         facts, failures, ..
     } = tokio::select! {
         biased;
-        interrupt = signals.next() => return Err(Error::Interrupted(interrupt)),
+        interrupt = signals.next() => return Err(Error::Stopped(interrupt)),
         kept_up = keep_up(&request) => kept_up?,
     };
     match arguments.format {

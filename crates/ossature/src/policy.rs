@@ -9,7 +9,7 @@ use ossature_artifacts::{DecidedV1, LeafLayoutV1, PolicyArtifactV1};
 use ossature_delta_policy::{
     LakeOverrides, PolicyFile, ResolvedPolicy, Warning, nearest_name, resolve,
 };
-use ossature_schema_spec::DatasetSpec;
+use ossature_schema_spec::{DatasetName, DatasetSpec};
 use ossature_view_graph::{ConsumerIndex, ViewGraph};
 use serde_json::Value;
 
@@ -144,13 +144,21 @@ pub(crate) async fn policy(arguments: &PolicyArguments) -> Result<(), Error> {
 
 pub(crate) fn check_names(names: &[String], graph: &ViewGraph) -> Result<(), Error> {
     let known: BTreeSet<&str> = graph.written().map(|it| it.name().as_str()).collect();
-    match names.iter().find(|name| !known.contains(name.as_str())) {
-        None => Ok(()),
-        Some(found) => Err(Error::NoSuchTable {
+    let Some(found) = names.iter().find(|name| !known.contains(name.as_str())) else {
+        return Ok(());
+    };
+    let view = DatasetName::try_new(found).ok();
+    if let Some(view) = view.filter(|view| graph.view(view).is_some()) {
+        let reads: Vec<String> = graph.inputs(&view).map(ToString::to_string).collect();
+        return Err(Error::NotATable {
             found: found.clone(),
-            nearest: nearest_name(found, known),
-        }),
+            reads: reads.join(", "),
+        });
     }
+    Err(Error::NoSuchTable {
+        found: found.clone(),
+        nearest: nearest_name(found, known),
+    })
 }
 
 /// The name of the table, its values, what gets no statistics, and how every leaf is encoded.

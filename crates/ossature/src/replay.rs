@@ -27,6 +27,15 @@ pub(crate) async fn replay(arguments: ReplayArguments) -> Result<(), Error> {
     let unusable = |reason: String| Error::Scratch {
         source: std::io::Error::new(std::io::ErrorKind::InvalidInput, reason),
     };
+    if let (Some(lake), Ok(scratch)) = (lake.local_path(), folder.path().canonicalize())
+        && lake
+            .canonicalize()
+            .is_ok_and(|lake| scratch.starts_with(lake))
+    {
+        return Err(unusable(
+            "it would lie inside of the lake, where nothing is written".to_owned(),
+        ));
+    }
     let path = folder.path().to_str();
     let path = path.ok_or_else(|| unusable("its name is no UTF-8".to_owned()))?;
     let scratch = Lake::try_new(path).map_err(|error| unusable(error.to_string()))?;
@@ -47,7 +56,7 @@ pub(crate) async fn replay(arguments: ReplayArguments) -> Result<(), Error> {
     };
     let replayed = tokio::select! {
         biased;
-        interrupt = signals.next() => Err(Error::Interrupted(interrupt)),
+        interrupt = signals.next() => Err(Error::Stopped(interrupt)),
         replayed = ossature_pipeline::replay(&request) => replayed.map_err(Error::from),
     };
     progress.finish();

@@ -40,12 +40,17 @@ pub(crate) async fn stats(arguments: StatsArguments) -> Result<(), Error> {
     let mut signals = Signals::listen().map_err(|source| Error::Runtime { source })?;
     let found = tokio::select! {
         biased;
-        interrupt = signals.next() => return Err(Error::Interrupted(interrupt)),
+        interrupt = signals.next() => return Err(Error::Stopped(interrupt)),
         found = Box::pin(pruning(&request)) => found?,
     };
     match arguments.format {
-        Format::Json => print_json(&Report::of(&found, &request.queries)),
-        Format::Human => print(&human(&found)),
+        Format::Json => print_json(&Report::of(&found, &request.queries))?,
+        Format::Human => print(&human(&found))?,
+    }
+    let failed = found.queries.iter().filter(|query| query.failure.is_some());
+    match failed.count() {
+        0 => Ok(()),
+        queries => Err(Error::QueriesFailed { queries }),
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) async fn verify(arguments: VerifyArguments) -> Result<(), Error> {
     let mut signals = Signals::listen().map_err(|source| Error::Runtime { source })?;
     let verification = tokio::select! {
         biased;
-        interrupt = signals.next() => return Err(Error::Interrupted(interrupt)),
+        interrupt = signals.next() => return Err(Error::Stopped(interrupt)),
         verified = ossature_pipeline::verify(&request) => verified?,
     };
     match arguments.format {

@@ -7,8 +7,8 @@
 use std::num::NonZeroUsize;
 
 use ossature_artifacts::{CacheStatusV1, DigestV1, OutputV1, RunManifestV1, ViewCacheV1};
-use ossature_lineage::PlanBundle;
-use ossature_schema_spec::{CanonicalHasher, DatasetName, Fingerprint};
+use ossature_lineage::{InputFacts, PlanBundle};
+use ossature_schema_spec::{CanonicalHasher, DatasetName, Fingerprint, PinIdentity};
 use ossature_write_pipeline::{
     FileVerifier, WRITER_VERSION, WriteOutcome, WriteRequest, stored_outcome,
 };
@@ -57,34 +57,22 @@ impl CacheKey {
         hasher.finish()
     }
 
-    /// The parts that differ from those of a published version whose key is another one.
+    /// The parts that differ from those of a published version.
     fn differing(&self, run: &RunManifestV1, output: &OutputV1) -> Vec<&'static str> {
-        let environment = run.environment.as_ref().map(|it| it.hash.fingerprint());
+        let digest = |it: Option<DigestV1>| it.map(DigestV1::fingerprint);
+        let environment = run.environment.as_ref().map(|it| it.hash);
         let parts = [
-            (
-                "plan",
-                Some(self.plan),
-                output.plan_fingerprint.map(DigestV1::fingerprint),
-            ),
-            ("environment", Some(self.environment), environment),
+            ("plan", digest(output.plan_fingerprint) != Some(self.plan)),
+            ("environment", digest(environment) != Some(self.environment)),
             (
                 "contract",
-                Some(self.contract),
-                Some(output.contract_hash.fingerprint()),
+                output.contract_hash.fingerprint() != self.contract,
             ),
-            (
-                "policy",
-                Some(self.policy),
-                Some(output.policy_hash.fingerprint()),
-            ),
+            ("policy", output.policy_hash.fingerprint() != self.policy),
+            ("writer", output.writer_version != self.writer),
         ];
-        let parts = parts.into_iter().filter(|(_, now, then)| now != then);
-        let mut names: Vec<&'static str> = parts.map(|(name, ..)| name).collect();
-        // What is left of the key has no record of its own.
-        if names.is_empty() {
-            names.push("writer");
-        }
-        names
+        let parts = parts.into_iter().filter(|(_, differs)| *differs);
+        parts.map(|(name, _)| name).collect()
     }
 }
 
@@ -118,7 +106,12 @@ impl ViewCache {
 
     /// Looks whether the table of a view holds, byte for byte, what `key` stands for. Whatever is in the way of that is a
     /// reason to compute the view, and no error: who writes the table meets it, too.
-    pub(crate) async fn look_up(&mut self, key: &CacheKey, request: &WriteRequest) -> Lookup {
+    pub(crate) async fn look_up(
+        &mut self,
+        key: &CacheKey,
+        bundle: &PlanBundle,
+        request: &WriteRequest,
+    ) -> Lookup {
         let name = request.contract.name();
         let found = self.find(key, request).await;
         let digest = key.digest();
@@ -130,10 +123,8 @@ impl ViewCache {
             ),
             Found::Unpublished => of(CacheStatusV1::Miss, "it was not published yet".to_owned()),
             Found::Other(parts) => {
-                let mut decision = of(
-                    CacheStatusV1::Miss,
-                    format!("another {} than in the published run", listed(parts)),
-                );
+                let why = self.why_other(parts, bundle);
+                let mut decision = of(CacheStatusV1::Miss, why);
                 decision.differs = parts.iter().map(ToString::to_string).collect();
                 decision
             }
@@ -154,6 +145,26 @@ impl ViewCache {
                 Found::Stored(outcome) => Some(*outcome),
                 _ => None,
             },
+        }
+    }
+
+    /// What differs, in words; of a plan, which of its inputs have other rows.
+    fn why_other(&self, parts: &[&str], bundle: &PlanBundle) -> String {
+        let why = format!("another {} than in the published run", listed(parts));
+        let run = self.published.as_deref();
+        let Some(run) = run.filter(|_| parts.contains(&"plan")) else {
+            return why;
+        };
+        let is_other = |input: &&InputFacts| {
+            let published = run.output(input.pin.dataset.as_str());
+            let content = published.map(|output| output.content_hash.fingerprint());
+            content.map(PinIdentity::Content).as_ref() != Some(&input.pin.identity)
+        };
+        let inputs = bundle.inputs().iter().filter(is_other);
+        let inputs: Vec<String> = inputs.map(|it| it.pin.dataset.to_string()).collect();
+        match &inputs[..] {
+            [] => format!("{why}, over the same rows"),
+            inputs => format!("{why}, over other rows of {}", inputs.join(", ")),
         }
     }
 
@@ -196,28 +207,24 @@ async fn verify(
     let published = output.published();
     let open = published.open(&request.location).await;
     let open = open.map_err(|error| describe(&error))?;
+    // What costs least comes first.
+    let outcome = stored_outcome(request, published.version).await;
+    let outcome = outcome.map_err(|error| describe(&error))?;
     let files = verifier.verify(&request.contract, &open).await;
     let files = files.map_err(|error| describe(&error))?;
     if let Some((path, damage)) = files.damaged.first_key_value() {
-        let count = files.damaged.len();
+        let (damaged, all) = (files.damaged.len(), files.files);
         return Err(format!(
-            "{count} of {} files are damaged; `{path}`: {damage}",
-            files.files
+            "{damaged} of {all} files are damaged; `{path}`: {damage}"
         ));
     }
     let wanted = output.content_hash.fingerprint();
-    if files.without_digest > 0 || files.content != Some(wanted) {
-        return Err("its log does not have the digest of every file".to_owned());
+    if files.without_digest > 0 || files.content != Some(wanted) || outcome.content != wanted {
+        return Err(
+            "its log does not have the digests of the files that were published".to_owned(),
+        );
     }
-    let outcome = stored_outcome(request, published.version).await;
-    let outcome = outcome.map_err(|error| describe(&error))?;
-    match outcome.filter(|outcome| outcome.content == wanted) {
-        Some(outcome) => Ok(outcome),
-        None => Err(format!(
-            "version {} is not the newest one, or not kept as the policy wants",
-            published.version
-        )),
-    }
+    Ok(outcome)
 }
 
 fn listed(parts: &[&str]) -> String {

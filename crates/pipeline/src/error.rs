@@ -110,6 +110,14 @@ pub enum Error {
         /// The run.
         run_id: String,
     },
+    /// A consumer has no name that a cursor can be recorded under.
+    #[error(
+        "a consumer of changes cannot be called {found:?}: wanted 1 to 200 characters, none of which controls a terminal"
+    )]
+    ConsumerName {
+        /// The name.
+        found: String,
+    },
     /// The changes that a consumer has not taken yet cannot be read.
     #[error("`{consumer}` cannot go on with the changes of `{dataset}`: {reason}")]
     FeedBroken {
@@ -117,7 +125,7 @@ pub enum Error {
         consumer: String,
         /// The dataset.
         dataset: DatasetName,
-        /// What was found: `gap`, `disabled`, `vacuumed`, `out_of_range`, `schema_changed` or `recreated`.
+        /// What was found: `gap`, `disabled`, `vacuumed`, `out_of_range`, `schema_changed`, `unsupported`, `recreated` or `restored`.
         class: String,
         /// The same in words.
         reason: String,
@@ -159,6 +167,7 @@ impl Error {
             Self::Unrecorded { .. } => "unrecorded",
             Self::OtherRecord { .. } => "record_differs",
             Self::NotPublished { .. } => "not_published",
+            Self::ConsumerName { .. } => "consumer_name",
             Self::FeedBroken { .. } => "feed_broken",
             Self::CannotReplay { .. } => "cannot_replay",
             Self::NothingPublished { .. } => "nothing_published",
@@ -202,9 +211,11 @@ impl Error {
                 "take the whole table once, by `OnBrokenFeed::FullRefresh`, and its changes from then on"
                     .to_owned(),
             ),
-            Self::UnknownSource { .. } | Self::Unrecorded { .. } | Self::NotPublished { .. } => {
-                None
+            Self::NotPublished { .. } => {
+                Some("build with the views that have it; `ossature runs` and `ossature show RUN` tell what was published".to_owned())
             }
+            Self::ConsumerName { .. } => Some("name it after what it keeps, like `search-index`".to_owned()),
+            Self::UnknownSource { .. } | Self::Unrecorded { .. } => None,
         }
     }
 

@@ -1,25 +1,31 @@
 //! Consumers of change feeds: whoever keeps something in step with a published table, and how far it has come.
 //!
 //! A consumer takes the rows of a window that is pinned at both ends, does with them what it wants, and only then moves its
-//! cursor. Whoever dies in between is given the same window again; so what is done with the rows has to bear being done
-//! twice. Only what is published is taken.
+//! cursor. Whoever dies in between is given the same rows again, and so is a second process under the same name; so what is
+//! done with the rows has to bear being done twice.
+//!
+//! Windows end at what is published. The versions in between may be of runs that were given up: their rows come, and go in a
+//! later version of the same window. Files are written as a whole, so a row that only moved to another file is deleted and
+//! inserted in one version. [`FeedReading::net`] has neither: of every key, the last thing that became of it.
 
 use std::collections::BTreeMap;
 
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::error::DataFusionError;
-use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::prelude::{ident, lit};
-use ossature_artifacts::{FeedConsumptionV1, FeedCursors, FeedModeV1};
+use datafusion::functions_aggregate::expr_fn;
+use datafusion::functions_window::expr_fn::row_number;
+use datafusion::logical_expr::{Expr, ExprFunctionExt as _};
+use datafusion::prelude::{DataFrame, SessionContext, ident, lit};
+use ossature_artifacts::{FeedConsumptionV1, FeedCursors, FeedModeV1, OutputV1};
 use ossature_registry::{
-    CHANGE_TYPE, ChangeFeed, ChangeFeedRequest, Dataset, Lake, OpenTable, SessionSpec,
-    TableLocation, open_change_feed,
+    CHANGE_TYPE, COMMIT_VERSION, ChangeFeed, ChangeFeedRequest, Dataset, Lake, Published,
+    SessionSpec, TableLocation, open_change_feed, open_table,
 };
-use ossature_schema_spec::{DatasetSpec, Version};
+use ossature_schema_spec::{ColumnName, DatasetSpec, Version};
 
-use crate::Error;
 use crate::published::find;
+use crate::{Error, describe};
 
 /// What is done where changes cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,6 +63,7 @@ pub enum FeedRows {
 pub struct FeedReading {
     rows: FeedRows,
     consumption: FeedConsumptionV1,
+    key: Vec<ColumnName>,
     cursors: FeedCursors,
 }
 
@@ -64,11 +71,22 @@ impl FeedConsumer {
     /// What comes next: the changes from the cursor to the published version; without a cursor, and where those cannot be
     /// read, all rows of that version. Nothing when the published version has been taken.
     ///
+    /// `attempt` names this attempt, in the record: whoever tries again after a failure, or beside somebody else, has another
+    /// one.
+    ///
     /// **Determinism**: the rows are settled here, whatever is committed or published later.
     ///
-    /// **Errors**: [`Error::NothingPublished`], [`Error::NotPublished`], [`Error::FeedBroken`], [`Error::Registry`],
-    /// [`Error::Records`].
-    pub async fn begin(&self) -> Result<Option<FeedReading>, Error> {
+    /// **Cost**: rows are counted by kind, so their kinds are read once here.
+    ///
+    /// **Errors**: [`Error::ConsumerName`], [`Error::NothingPublished`], [`Error::NotPublished`], [`Error::FeedBroken`],
+    /// [`Error::Registry`], [`Error::Records`].
+    pub async fn begin(&self, attempt: &str) -> Result<Option<FeedReading>, Error> {
+        let length = self.name.chars().count();
+        if !(1..=200).contains(&length) || self.name.chars().any(char::is_control) {
+            return Err(Error::ConsumerName {
+                found: self.name.clone(),
+            });
+        }
         let dataset = self.contract.name();
         let manifest = find(&self.lake, None).await?;
         let output = manifest.output(dataset.as_str());
@@ -76,33 +94,32 @@ impl FeedConsumer {
             dataset: dataset.clone(),
             run_id: manifest.run_id.clone(),
         })?;
-        let published = output.published();
         let location = self.lake.location(dataset)?;
-        let open = published.open(&location).await?;
+        let open = output.published().open(&location).await?;
+        let published = Dataset::try_new(&self.contract, &open).await?;
         let cursors = FeedCursors::of(&self.lake);
         let before = cursors.newest(&self.name, dataset).await?;
-        if let Some(before) = &before
-            && (&before.table_id, before.cursor) == (&output.table_id, output.version)
-        {
-            return Ok(None);
-        }
         let next = match &before {
             None => Next::Snapshot {
                 mode: FeedModeV1::InitialSnapshot,
                 class: None,
                 reason: "nothing had been taken before".to_owned(),
             },
-            Some(before) => {
-                let found = self.changes(before, &location, &published.table_id, published.version);
-                self.settle(found.await?)?
-            }
+            Some(before) => match self.changes(before, &location, output, &published).await? {
+                Ok(None) => return Ok(None),
+                Ok(Some(feed)) => Next::Changes(Box::new(feed)),
+                Err(broken) => self.settle(broken)?,
+            },
         };
         let (mode, class, reason, rows) = match next {
             Next::Snapshot {
                 mode,
                 class,
                 reason,
-            } => (mode, class, reason, self.snapshot(&open).await?),
+            } => {
+                let rows = FeedRows::Snapshot(Box::new(published));
+                (mode, class, reason, rows)
+            }
             Next::Changes(feed) => {
                 let facts = feed.facts();
                 let reason = match facts.versions {
@@ -111,74 +128,125 @@ impl FeedConsumer {
                     None => "no version was left to take".to_owned(),
                 };
                 let class = Some(facts.class.code().to_owned());
-                let rows = FeedRows::Changes(feed);
-                (FeedModeV1::Changes, class, reason, rows)
+                (FeedModeV1::Changes, class, reason, FeedRows::Changes(feed))
             }
         };
+        let counted = count(&rows).await;
         Ok(Some(FeedReading {
-            rows,
             consumption: FeedConsumptionV1 {
                 consumer: self.name.clone(),
+                attempt: attempt.to_owned(),
                 dataset: dataset.to_string(),
                 table_uri: location.to_string(),
-                table_id: published.table_id,
+                table_id: output.table_id.clone(),
                 sequence: before.as_ref().map_or(0, |before| before.sequence + 1),
                 mode,
                 reason,
                 class,
                 cursor_before: before.map(|before| before.cursor),
-                cursor: published.version.number(),
-                rows: BTreeMap::new(),
+                cursor: output.version,
+                snapshot_hash: output.snapshot_hash,
+                rows: counted.map_err(|source| Error::Compute {
+                    view: dataset.clone(),
+                    source: Box::new(source),
+                })?,
             },
+            rows,
+            key: self.contract.key().to_vec(),
             cursors,
         }))
     }
 
-    /// The changes behind the cursor, or why they cannot be read.
+    /// The changes behind the cursor, none where it has come to the end, or why they cannot be read.
     async fn changes(
         &self,
         before: &FeedConsumptionV1,
         location: &TableLocation,
-        table_id: &str,
-        until: Version,
-    ) -> Result<Result<ChangeFeed, Broken>, Error> {
+        output: &OutputV1,
+        published: &Dataset,
+    ) -> Result<Result<Option<ChangeFeed>, Broken>, Error> {
         let broken = |class: &str, reason: String| {
             let class = class.to_owned();
             Ok(Err(Broken { class, reason }))
         };
-        if before.table_id != table_id {
+        if before.table_id != output.table_id {
             let reason = format!(
                 "the table that was taken from had the id {}",
                 before.table_id
             );
             return broken("recreated", reason);
         }
-        if before.cursor > until.number() {
-            let taken = before.cursor;
-            let reason = format!("version {taken} was taken, and version {until} is published");
+        if before.cursor > output.version {
+            let (taken, is) = (before.cursor, output.version);
+            let reason = format!("version {taken} was taken, and version {is} is published");
             return broken("out_of_range", reason);
         }
-        let from = Version::new(before.cursor + 1);
-        let request = ChangeFeedRequest {
-            table_id: Some(table_id.to_owned()),
-            ..ChangeFeedRequest::versions(from, until)
+        // The same number may stand for another version: that of a table which was put back from a copy.
+        let taken = Published {
+            version: Version::new(before.cursor),
+            table_id: before.table_id.clone(),
+            snapshot: before.snapshot_hash.fingerprint(),
         };
-        match open_change_feed(self.contract.name(), location, &request).await {
-            Ok(feed) => Ok(Ok(feed)),
-            Err(error) => match &error {
-                ossature_registry::Error::ChangeFeed { class, .. } => {
-                    broken(class.code(), error.to_string())
-                }
-                _ => Err(error.into()),
-            },
+        let open = match open_table(location, Some(taken.version)).await {
+            Ok(open) => Some(open),
+            // The log before may have been cleaned up; what the window itself needs is looked at below.
+            Err(ossature_registry::Error::NoVersion { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(Err(error)) = open.map(|open| taken.check(&open)) {
+            return broken("restored", describe(&error));
         }
+        if before.cursor == output.version {
+            return Ok(Ok(None));
+        }
+        let (from, until) = (before.cursor + 1, output.version);
+        let request = ChangeFeedRequest {
+            table_id: Some(before.table_id.clone()),
+            columns: Some(
+                self.contract
+                    .columns()
+                    .iter()
+                    .map(|it| it.name().clone())
+                    .collect(),
+            ),
+            ..ChangeFeedRequest::versions(Version::new(from), Version::new(until))
+        };
+        let feed = match open_change_feed(self.contract.name(), location, &request).await {
+            Ok(feed) => feed,
+            Err(error) => {
+                return match &error {
+                    ossature_registry::Error::ChangeFeed { class, .. } => {
+                        broken(class.code(), error.to_string())
+                    }
+                    ossature_registry::Error::UnknownFeedColumn { .. } => {
+                        broken("schema_changed", error.to_string())
+                    }
+                    ossature_registry::Error::Recreated { .. } => {
+                        broken("recreated", error.to_string())
+                    }
+                    ossature_registry::Error::Unsupported { .. } => {
+                        broken("unsupported", error.to_string())
+                    }
+                    _ => Err(error.into()),
+                };
+            }
+        };
+        // Snapshots are aligned to the contract, and feeds have the columns as they are stored.
+        let (aligned, stored) = (published.provider().schema(), feed.provider().schema());
+        for (aligned, stored) in aligned.fields().iter().zip(stored.fields()) {
+            if aligned.name() != stored.name() || aligned.data_type() != stored.data_type() {
+                let (wanted, found) = (aligned.data_type(), stored.data_type());
+                let reason = format!(
+                    "column `{}` is stored as {found}, and declared as {wanted}",
+                    aligned.name()
+                );
+                return broken("schema_changed", reason);
+            }
+        }
+        Ok(Ok(Some(feed)))
     }
 
-    fn settle(&self, found: Result<ChangeFeed, Broken>) -> Result<Next, Error> {
-        let Broken { class, reason } = match found {
-            Ok(feed) => return Ok(Next::Changes(Box::new(feed))),
-            Err(broken) => broken,
-        };
+    fn settle(&self, Broken { class, reason }: Broken) -> Result<Next, Error> {
         match self.on_broken {
             OnBrokenFeed::FullRefresh => Ok(Next::Snapshot {
                 mode: FeedModeV1::FullRefresh,
@@ -192,11 +260,6 @@ impl FeedConsumer {
                 reason,
             }),
         }
-    }
-
-    async fn snapshot(&self, open: &OpenTable) -> Result<FeedRows, Error> {
-        let dataset = Dataset::try_new(&self.contract, open).await?;
-        Ok(FeedRows::Snapshot(Box::new(dataset)))
     }
 }
 
@@ -216,44 +279,77 @@ impl FeedReading {
         &self.consumption.reason
     }
 
-    /// Moves the cursor behind these rows; to be called when everything that is made of them is safe. Rows are counted by kind
-    /// for the record. The time is in milliseconds since 1970-01-01 00:00:00 UTC.
-    ///
-    /// **Errors**: [`Error::Records`], with `cursor_moved` when another process consumes under the same name.
-    pub async fn finish(mut self, at_unix_ms: i64) -> Result<FeedConsumptionV1, Error> {
-        self.consumption.rows = self.count().await.map_err(|error| {
-            Box::new(ossature_artifacts::Error::Engine {
-                doing: "counting rows that were taken",
-                source: Box::new(error),
-            })
-        })?;
-        let advanced = self.cursors.advance(&self.consumption, at_unix_ms).await;
-        advanced.map_err(Box::new)?;
-        Ok(self.consumption)
+    /// Rows by kind, as they will be recorded.
+    pub fn counts(&self) -> &BTreeMap<String, u64> {
+        &self.consumption.rows
     }
 
-    async fn count(&self) -> Result<BTreeMap<String, u64>, DataFusionError> {
-        let session = SessionSpec::default().build();
-        let session = session.map_err(|error| DataFusionError::External(Box::new(error)))?;
+    /// Of every key, the last thing that became of it: `insert` or `update_postimage` for rows to be put in place of what is
+    /// there, `delete` for keys to be removed, which may not be there. Without a key, and of a whole version, rows are as they
+    /// are.
+    ///
+    /// **Errors**: those of planning.
+    pub fn net(&self, session: &SessionContext) -> Result<DataFrame, DataFusionError> {
         let feed = match &self.rows {
-            FeedRows::Snapshot(dataset) => {
-                let rows = session.read_table(dataset.provider())?.count().await?;
-                return Ok([("snapshot".to_owned(), rows as u64)].into());
-            }
+            FeedRows::Snapshot(dataset) => return session.read_table(dataset.provider()),
             FeedRows::Changes(feed) => session.read_table(feed.provider())?,
         };
-        let counted =
-            feed.aggregate(vec![ident(CHANGE_TYPE)], vec![count(lit(1)).alias("rows")])?;
-        let mut rows = BTreeMap::new();
-        for batch in counted.collect().await? {
-            let kinds = batch.column(0).as_string::<i32>().iter();
-            let counts = batch.column(1).as_primitive::<Int64Type>().iter();
-            rows.extend(kinds.zip(counts).filter_map(|(kind, count)| {
-                Some((kind?.to_owned(), u64::try_from(count?).unwrap_or_default()))
-            }));
+        if self.key.is_empty() {
+            return Ok(feed);
         }
-        Ok(rows)
+        let columns: Vec<Expr> = (feed.schema().fields().iter())
+            .map(|field| ident(field.name()))
+            .collect();
+        // In one version, a row that was moved to another file is deleted and inserted: it is there.
+        let newest = vec![
+            ident(COMMIT_VERSION).sort(false, false),
+            ident(CHANGE_TYPE).eq(lit("delete")).sort(true, false),
+        ];
+        let place = row_number()
+            .partition_by(self.key.iter().map(|name| ident(name.as_str())).collect())
+            .order_by(newest)
+            .build()?;
+        feed.window(vec![place.alias(PLACE)])?
+            .filter(ident(PLACE).eq(lit(1_u64)))?
+            .select(columns)
     }
+
+    /// Moves the cursor behind these rows; to be called when everything that is made of them is safe. After an error of the
+    /// store it may be called again. The time is in milliseconds since 1970-01-01 00:00:00 UTC.
+    ///
+    /// **Errors**: [`Error::Records`], with `cursor_moved` when another attempt has moved the cursor.
+    pub async fn finish(&self, at_unix_ms: i64) -> Result<&FeedConsumptionV1, Error> {
+        let advanced = self.cursors.advance(&self.consumption, at_unix_ms).await;
+        advanced.map_err(Box::new)?;
+        Ok(&self.consumption)
+    }
+}
+
+/// What a place among the changes of one key is called, beside columns of any name that a table may have.
+const PLACE: &str = "_change_place";
+
+/// Rows by kind.
+async fn count(rows: &FeedRows) -> Result<BTreeMap<String, u64>, DataFusionError> {
+    let session = SessionSpec::default().build();
+    let session = session.map_err(|error| DataFusionError::External(Box::new(error)))?;
+    let feed = match rows {
+        FeedRows::Snapshot(dataset) => {
+            let rows = session.read_table(dataset.provider())?.count().await?;
+            return Ok([("snapshot".to_owned(), rows as u64)].into());
+        }
+        FeedRows::Changes(feed) => session.read_table(feed.provider())?,
+    };
+    let all = expr_fn::count(lit(1)).alias("rows");
+    let counted = feed.aggregate(vec![ident(CHANGE_TYPE)], vec![all])?;
+    let mut rows = BTreeMap::new();
+    for batch in counted.collect().await? {
+        let kinds = batch.column(0).as_string::<i32>().iter();
+        let counts = batch.column(1).as_primitive::<Int64Type>().iter();
+        rows.extend(kinds.zip(counts).filter_map(|(kind, count)| {
+            Some((kind?.to_owned(), u64::try_from(count?).unwrap_or_default()))
+        }));
+    }
+    Ok(rows)
 }
 
 /// Where a consumer goes on.

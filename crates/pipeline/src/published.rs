@@ -1,5 +1,9 @@
 //! What a run published, opened for reading: exactly the versions in its manifest.
 
+use std::sync::Arc;
+
+use datafusion::common::TableReference;
+use datafusion::datasource::empty::EmptyTable;
 use ossature_artifacts::{ArtifactTable, RunLedger, RunManifestV1, RunStatusV1};
 use ossature_registry::{Catalog, Dataset, Lake, OpenTable, SessionSpec, open_dataset};
 use ossature_schema_spec::{ColumnSpec, DatasetName, DatasetSpec, from_stored};
@@ -46,7 +50,10 @@ impl PublishedRun {
             let contract = table.spec()?;
             match open_dataset(&contract, &lake.location(contract.name())?, None).await {
                 Ok(dataset) => catalog.register(&dataset)?,
-                Err(ossature_registry::Error::NoTable { .. }) => {}
+                // Nothing of the kind was recorded yet: a table without rows.
+                Err(ossature_registry::Error::NoTable { .. }) => {
+                    register_empty(&catalog, &contract)?;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -70,6 +77,19 @@ impl PublishedRun {
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
     }
+}
+
+fn register_empty(catalog: &Catalog, contract: &DatasetSpec) -> Result<(), Error> {
+    let name = contract.name();
+    let table = EmptyTable::new(contract.arrow_schema());
+    let registered = catalog.session().register_table(
+        TableReference::partial(name.stage(), name.table()),
+        Arc::new(table),
+    );
+    registered.map(drop).map_err(|source| Error::Compute {
+        view: name.clone(),
+        source: Box::new(source),
+    })
 }
 
 pub(crate) async fn find(lake: &Lake, run_id: Option<&str>) -> Result<RunManifestV1, Error> {

@@ -268,7 +268,8 @@ impl Run {
         let artifact_id = self.artifacts.record_plan(name, &bundle)?;
         let request = self.write_request(view.contract(), Some(bundle.fingerprint()))?;
         let key = CacheKey::of(&bundle, &request);
-        let Lookup { decision, stored } = Box::pin(self.cache.look_up(&key, &request)).await;
+        let Lookup { decision, stored } =
+            Box::pin(self.cache.look_up(&key, &bundle, &request)).await;
         self.decide(decision, name)?;
         self.plans.push(PlanArtifactV1::of(name, &bundle));
         let plan_records = Some((bundle.fingerprint(), artifact_id));

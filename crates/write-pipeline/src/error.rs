@@ -272,6 +272,14 @@ pub enum Error {
         /// The version that was found.
         version: Version,
     },
+    /// What a write would give is not what the table holds.
+    #[error("`{dataset}` cannot be taken as it is: {reason}")]
+    NotStored {
+        /// The dataset.
+        dataset: DatasetName,
+        /// What was found, and what was wanted.
+        reason: String,
+    },
     /// The table cannot be opened.
     #[error(transparent)]
     Registry(#[from] ossature_registry::Error),
@@ -364,6 +372,7 @@ impl Error {
             Self::Conflict { .. } => "commit_conflict",
             Self::Superseded { .. } => "superseded",
             Self::TransactionBuried { .. } => "transaction_buried",
+            Self::NotStored { .. } => "not_stored",
             Self::Registry(error) => error.code(),
             Self::Delta { .. } => "delta_failure",
             Self::Engine(_) => "engine_failure",

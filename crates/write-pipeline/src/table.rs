@@ -86,31 +86,27 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
         }
         Err(error) => return Err(error.into()),
     };
-    let Judged {
-        state,
-        schema,
-        change,
-        protocol,
-        constraints,
-        new_constraints,
-    } = judge(request, &open).await?;
+    let judged = judge(request, &open).await?;
+    let Judged { schema, change, .. } = &judged;
     let snapshot = open.snapshot()?;
-    if lets_rows_go(mode) && state.has_active(DeltaFeature::AppendOnly) {
+    if lets_rows_go(mode) && judged.state.has_active(DeltaFeature::AppendOnly) {
         // The runtime judges a commit by the table before it, so this one feature goes in a commit of its own.
-        let changes = change_actions(request, snapshot, &change, &SchemaPlan::default())?;
-        commit_properties(request, &open, changes, &change).await?;
+        let changes = change_actions(request, snapshot, change, &SchemaPlan::default())?;
+        commit_properties(request, &open, changes, change).await?;
         return Box::pin(open_or_create(request)).await;
     }
-    let changes = change_actions(request, snapshot, &change, &schema)?;
-    Ok(WritableTable {
-        stored: snapshot.snapshot().arrow_schema(),
-        open,
-        protocol,
-        enablement: created.unwrap_or(change.report),
-        constraints,
-        new_constraints,
-        changes,
-    })
+    let changes = change_actions(request, snapshot, change, schema)?;
+    judged.into_table(open, created, changes)
+}
+
+/// Opens the table of a dataset as it is, to see what a write would make of it.
+///
+/// **Errors**: those of [`open_or_create`], and that there is none.
+pub(crate) async fn open_stored(request: &WriteRequest) -> Result<WritableTable, Error> {
+    let open = open_newest(&request.location).await?;
+    let judged = judge(request, &open).await?;
+    let changes = change_actions(request, open.snapshot()?, &judged.change, &judged.schema)?;
+    judged.into_table(open, None, changes)
 }
 
 /// Looks whether the table of a dataset, or the one that would be created, may be written as the request says. Nothing is
@@ -164,6 +160,25 @@ struct Judged {
     protocol: ProtocolReport,
     constraints: BTreeMap<String, String>,
     new_constraints: BTreeMap<String, String>,
+}
+
+impl Judged {
+    fn into_table(
+        self,
+        open: OpenTable,
+        created: Option<EnablementReport>,
+        changes: Vec<Action>,
+    ) -> Result<WritableTable, Error> {
+        Ok(WritableTable {
+            stored: open.snapshot()?.snapshot().arrow_schema(),
+            open,
+            protocol: self.protocol,
+            enablement: created.unwrap_or(self.change.report),
+            constraints: self.constraints,
+            new_constraints: self.new_constraints,
+            changes,
+        })
+    }
 }
 
 /// Compares a table with what is asked for.

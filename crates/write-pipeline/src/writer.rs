@@ -31,7 +31,7 @@ use crate::rewrite::{Rule, Weave};
 use crate::statistics::StatisticsColumns;
 use crate::store::{FileWriter, StoredFile};
 use crate::stored::LiveFile;
-use crate::table::{WritableTable, check_request, open_or_create};
+use crate::table::{WritableTable, check_request, open_or_create, open_stored};
 use crate::{Error, Provenance, WriteFailure, WriteMode};
 
 /// What is written, and where.
@@ -554,21 +554,31 @@ impl TableWriter {
 /// What a write of the whole table would give if its rows were those of `version`: no row is read, and nothing is written.
 /// The files are not looked at; [`FileVerifier`](crate::FileVerifier) does that.
 ///
-/// There is no such outcome where the newest version is another one, does not say what it holds, or is not kept as the
-/// policy wants: then a write would commit something.
-///
-/// **Errors**: those of [`TableWriter::open`] that follow from contract, policy and table.
+/// **Errors**: [`Error::NotStored`] where a write would commit something: when the newest version is another one, does not say what
+/// it holds, or is not kept as the policy wants; and those of [`TableWriter::open`] that follow from contract, policy and table.
 pub async fn stored_outcome(
     request: &WriteRequest,
     version: Version,
-) -> Result<Option<WriteOutcome>, Error> {
+) -> Result<WriteOutcome, Error> {
     check_request(request)?;
-    let table = Box::pin(open_or_create(request)).await?;
+    let table = open_stored(request).await?;
     check_transaction(request, &table.open).await?;
-    if table.open.version() != version || !table.changes.is_empty() {
-        return Ok(None);
+    let found = table.open.version();
+    let not_stored = |reason: String| Error::NotStored {
+        dataset: request.contract.name().clone(),
+        reason,
+    };
+    if found != version {
+        return Err(not_stored(format!(
+            "its newest version is {found}, not {version}"
+        )));
     }
-    describe_stored(request, &table)
+    if !table.changes.is_empty() {
+        let reason = format!("version {version} is not kept as the policy wants");
+        return Err(not_stored(reason));
+    }
+    let stored = describe_stored(request, &table)?;
+    stored.ok_or_else(|| not_stored(format!("version {version} does not say what it holds")))
 }
 
 /// The newest version of a table as the outcome of a write that changed nothing; none where it does not say what it holds.

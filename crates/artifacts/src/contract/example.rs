@@ -330,6 +330,7 @@ pub(super) fn run_manifest() -> Result<Envelope, Error> {
             policy_hash: digest(0x31),
             write_artifact_id: digest(0x44),
             plan_artifact_id: Some(digest(0x45)),
+            writer_version: 2,
             cache_key: Some(digest(0x46)),
         }],
         records: vec![records_pin()],
@@ -386,6 +387,7 @@ pub(super) fn view_cache() -> Result<Envelope, Error> {
 pub(super) fn feed_consumption() -> Result<Envelope, Error> {
     Envelope::seal(&FeedConsumptionV1 {
         consumer: "search-index".to_owned(),
+        attempt: "0192f1f0-0000-7000-8000-000000000003".to_owned(),
         dataset: "cpg.cpg_nodes".to_owned(),
         table_uri: "/lake/cpg/cpg_nodes".to_owned(),
         table_id: "5e5c1c4e-5a0f-4d52-9a3f-1f6a0c6a6f10".to_owned(),
@@ -395,6 +397,7 @@ pub(super) fn feed_consumption() -> Result<Envelope, Error> {
         class: Some("ok".to_owned()),
         cursor_before: Some(6),
         cursor: 9,
+        snapshot_hash: digest(0x12),
         rows: [("delete", 2), ("insert", 40)]
             .map(|(kind, rows)| (kind.to_owned(), rows))
             .into(),

@@ -537,6 +537,7 @@ impl TableIdentity {
             policy_hash,
             write_artifact_id,
             plan_artifact_id: _,
+            writer_version: _,
             cache_key: _,
         } = output;
         Self {

@@ -89,6 +89,7 @@ fn output(name: &str, version_before: u64, is_computed: bool) -> OutputV1 {
         policy_hash: digest(4),
         write_artifact_id: digest(5),
         plan_artifact_id: is_computed.then(|| digest(6)),
+        writer_version: 2,
         cache_key: is_computed.then(|| digest(8)),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Payload;
+use crate::{DigestV1, Payload};
 
 /// How the changes of a table were taken.
 #[derive(
@@ -38,6 +38,8 @@ impl FeedModeV1 {
 pub struct FeedConsumptionV1 {
     /// Who took it.
     pub consumer: String,
+    /// The attempt at which it was taken, as whoever took it names it.
+    pub attempt: String,
     /// The dataset, as `stage.table`.
     pub dataset: String,
     /// The table's folder, without secrets.
@@ -51,7 +53,7 @@ pub struct FeedConsumptionV1 {
     /// Why it was taken so, in words.
     pub reason: String,
     /// What was found of the versions behind the cursor: `ok`, `empty`, `gap`, `disabled`, `vacuumed`, `out_of_range`,
-    /// `schema_changed` or `recreated`; none where nothing had been taken before.
+    /// `schema_changed`, `unsupported`, `recreated` or `restored`; none where nothing had been taken before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,
     /// The last version that had been taken before.
@@ -59,6 +61,9 @@ pub struct FeedConsumptionV1 {
     pub cursor_before: Option<u64>,
     /// The last version that has been taken now.
     pub cursor: u64,
+    /// A digest of what the log says of that version: a table that was put back from a copy has other versions under the same
+    /// numbers.
+    pub snapshot_hash: DigestV1,
     /// Rows by kind: `insert`, `delete`, `update_preimage` and `update_postimage`; those of a whole version are `snapshot`.
     pub rows: BTreeMap<String, u64>,
 }

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{DigestV1, EnvironmentV1, Payload, PinV1};
-use ossature_write_pipeline::redact;
+use ossature_write_pipeline::{WRITER_VERSION, redact};
 
 /// Where a run stands.
 #[derive(
@@ -149,6 +149,8 @@ pub struct OutputV1 {
     /// The id of the artifact that tells of the plan, where a plan computed the rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_artifact_id: Option<DigestV1>,
+    /// The version of the rules by which rows become files.
+    pub writer_version: u32,
     /// What the rows and the bytes depend on, as one digest, where a plan computed the rows: a later run with the same key takes
     /// the version as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -208,6 +210,7 @@ impl OutputV1 {
             policy_hash: DigestV1::from(policy.fingerprint()),
             write_artifact_id: DigestV1::from(write_artifact_id),
             plan_artifact_id: plan.map(|(_, id)| DigestV1::from(id)),
+            writer_version: WRITER_VERSION,
             cache_key: cache_key.map(DigestV1::from),
         }
     }

@@ -191,6 +191,7 @@ pub(super) fn feed_columns() -> Result<Vec<Column>, Error> {
             Int64,
             "The place among those of this consumer and this dataset, from 0 on.",
         ),
+        ("attempt", Utf8, "The attempt at which they were taken."),
         (
             "at_unix_ms",
             Int64,

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::program::{Failure, Lake, files_below, ossature, output};
+use crate::program::{Failure, Lake, command, files_below, ossature, output};
 use crate::shop::{Tree, shop};
 
 fn json(lake: &Lake, arguments: &[&str]) -> Result<(Value, Option<i32>), Failure> {
@@ -51,6 +51,22 @@ fn a_run_carried_out_again_gives_every_byte() -> Result<(), Failure> {
         files_below(&shop.lake.path())?,
         before,
         "nothing is written into the lake"
+    );
+    Ok(())
+}
+
+#[test]
+fn what_is_computed_again_does_not_lie_in_the_lake() -> Result<(), Failure> {
+    let shop = shop()?;
+    let inside = shop.lake.path();
+    let replay = command(shop.lake.arguments(&["replay"]))
+        .env("TMPDIR", &inside)
+        .output()?;
+    let said = String::from_utf8_lossy(&replay.stderr).into_owned();
+    assert_eq!(replay.status.code(), Some(5), "{said}");
+    assert!(
+        said.contains("scratch_failed") && said.contains("TMPDIR"),
+        "{said}"
     );
     Ok(())
 }

@@ -119,5 +119,31 @@ fn what_is_no_table_is_refused() -> Result<(), Failure> {
         "{}",
         empty.stderr
     );
+    let inline = ossature(lake.arguments(&["stats", "cpg.edges_all"]))?;
+    assert_eq!(inline.code, Some(2), "{}", inline.stderr);
+    for word in ["no table of its own", "cpg.cpg_edges"] {
+        assert!(inline.stderr.contains(word), "{}", inline.stderr);
+    }
+    Ok(())
+}
+
+#[test]
+fn queries_that_fail_are_no_success() -> Result<(), Failure> {
+    let (lake, _tree) = built()?;
+    let files = lake.data_files()?;
+    let nodes = files
+        .keys()
+        .filter(|path| path.starts_with("cpg/cpg_nodes"));
+    for file in nodes {
+        std::fs::remove_file(lake.path().join(file))?;
+    }
+    let answer = ossature(lake.arguments(&["stats", "cpg.cpg_nodes"]))?;
+    assert_eq!(answer.code, Some(5), "{}", answer.stderr);
+    assert!(
+        answer.stderr.contains("queries_failed"),
+        "{}",
+        answer.stderr
+    );
+    assert!(answer.stdout.contains("node_id"), "{}", answer.stdout);
     Ok(())
 }

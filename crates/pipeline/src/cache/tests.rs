@@ -159,6 +159,14 @@ impl World {
         files.filter(|file| file.is_file()).collect()
     }
 
+    /// Why a view was computed by the last run, or was not.
+    async fn reason(&self, dataset: &str) -> String {
+        let run_id = self.runs.to_string();
+        let stored = StoredArtifacts::of(&self.lake, &run_id).await.unwrap();
+        let mut caches = stored.caches.into_iter();
+        caches.find(|it| it.dataset == dataset).unwrap().reason
+    }
+
     async fn manifest(&self) -> RunManifestV1 {
         let ledger = ossature_artifacts::RunLedger::of(&self.lake);
         ledger.latest_completed().await.unwrap().unwrap()
@@ -208,6 +216,8 @@ async fn what_reads_rows_that_came_out_the_same_is_not_computed() {
         second,
         &format!("cpg.even miss plan; cpg.tens miss plan; {INLINE}"),
     );
+    let wanted = "another plan than in the published run, over other rows of extract.things";
+    assert_eq!(world.reason("cpg.even").await, wanted);
     // Another odd thing: what is even is computed again, and comes out the same.
     let third = world.build([0, 10, 12, 13, 14]).await;
     World::check(
@@ -273,6 +283,11 @@ async fn a_version_that_was_written_and_not_published_is_not_taken() {
     world.is_published = true;
     let third = world.build(0..40).await;
     World::check(third, &format!("cpg.even stale; cpg.tens stale; {INLINE}"));
+    let reason = world.reason("cpg.even").await;
+    assert!(
+        reason.ends_with("its newest version is v2, not v1"),
+        "{reason}"
+    );
     let manifest = world.manifest().await;
     assert_eq!(manifest.output("cpg.even").unwrap().rows, 20);
     assert_eq!(manifest.output("cpg.even").unwrap().version, 3);
@@ -292,6 +307,78 @@ async fn nobody_looks_where_nothing_is_to_be_taken() {
     world.use_cache = true;
     let third = world.build(0..40).await;
     World::check(third, &format!("cpg.even hit; cpg.tens hit; {INLINE}"));
+}
+
+#[tokio::test]
+async fn a_table_that_somebody_keeps_otherwise_is_written_again() {
+    let mut world = World::new();
+    world.build(0..40).await;
+    // Somebody asks for more than the policy does, after the version that was published.
+    let log = world.folder.path().join("cpg/even/_delta_log");
+    let first = fs::read_to_string(log.join("00000000000000000000.json")).unwrap();
+    let metadata = first
+        .lines()
+        .find(|line| line.contains("\"metaData\""))
+        .unwrap();
+    let metadata = metadata.replace(
+        "\"configuration\":{",
+        "\"configuration\":{\"delta.appendOnly\":\"true\",",
+    );
+    fs::write(log.join("00000000000000000002.json"), metadata + "\n").unwrap();
+    let second = world.build(0..40).await;
+    World::check(second, &format!("cpg.even stale; cpg.tens hit; {INLINE}"));
+    let reason = world.reason("cpg.even").await;
+    assert!(
+        reason.ends_with("its newest version is v2, not v1"),
+        "{reason}"
+    );
+}
+
+#[tokio::test]
+async fn parts_that_differ_are_named() {
+    let mut world = World::new();
+    world.build(0..40).await;
+    let run = world.manifest().await;
+    let output = run.output("cpg.even").unwrap();
+    let fingerprint = |it: Option<DigestV1>| it.unwrap().fingerprint();
+    let key = CacheKey {
+        plan: fingerprint(output.plan_fingerprint),
+        environment: run.environment.as_ref().unwrap().hash.fingerprint(),
+        contract: output.contract_hash.fingerprint(),
+        policy: output.policy_hash.fingerprint(),
+        writer: output.writer_version,
+    };
+    assert_eq!(key.digest(), fingerprint(output.cache_key));
+    assert!(key.differing(&run, output).is_empty());
+    let other = Fingerprint::from_bytes([9; 32]);
+    let changed = [
+        ("plan", CacheKey { plan: other, ..key }),
+        (
+            "environment",
+            CacheKey {
+                environment: other,
+                ..key
+            },
+        ),
+        (
+            "contract",
+            CacheKey {
+                contract: other,
+                ..key
+            },
+        ),
+        (
+            "policy",
+            CacheKey {
+                policy: other,
+                ..key
+            },
+        ),
+        ("writer", CacheKey { writer: 9, ..key }),
+    ];
+    for (part, key) in changed {
+        assert_eq!(key.differing(&run, output), [part]);
+    }
 }
 
 #[test]

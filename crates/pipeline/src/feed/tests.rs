@@ -117,25 +117,26 @@ impl Copy {
                 catalog.register(dataset).unwrap();
                 self.0 = ids(&catalog, "SELECT id FROM extract.things").await;
             }
-            FeedRows::Changes(feed) => {
-                let mut catalog = Catalog::new(SessionSpec::default().build().unwrap());
-                catalog.register_change_feed(feed).await.unwrap();
-                // The last thing that became of a row is what counts; in one version, what came.
-                let last = "SELECT id, row_number() OVER (PARTITION BY id \
-                    ORDER BY _commit_version DESC, _change_type = 'delete') AS place, \
-                    _change_type FROM extract.things__cdf";
-                let of = |kind| format!("SELECT id FROM ({last}) WHERE place = 1 AND {kind}");
-                let gone = ids(&catalog, &of("_change_type = 'delete'")).await;
+            FeedRows::Changes(_) => {
+                let session = SessionSpec::default().build().unwrap();
+                let of = |keep| {
+                    let net = reading.net(&session).unwrap();
+                    let is_gone = ident(CHANGE_TYPE).eq(lit("delete"));
+                    net.filter(if keep { is_gone.is_not_true() } else { is_gone })
+                };
+                let gone = collect(of(false).unwrap()).await;
                 self.0.retain(|id| !gone.contains(id));
-                self.0
-                    .extend(ids(&catalog, &of("_change_type <> 'delete'")).await);
+                self.0.extend(collect(of(true).unwrap()).await);
             }
         }
     }
 }
 
 async fn ids(catalog: &Catalog, sql: &str) -> BTreeSet<i64> {
-    let rows = catalog.session().sql(sql).await.unwrap();
+    collect(catalog.session().sql(sql).await.unwrap()).await
+}
+
+async fn collect(rows: DataFrame) -> BTreeSet<i64> {
     let rows = rows.collect().await.unwrap();
     rows.iter()
         .flat_map(|batch| {
@@ -164,16 +165,16 @@ async fn a_copy_is_kept_in_step_through_every_kind_of_change() {
         if number % 2 == 1 {
             continue;
         }
-        let reading = consumer.begin().await.unwrap().unwrap();
+        let reading = consumer.begin("1").await.unwrap().unwrap();
         copy.apply(&reading).await;
         assert_eq!(copy.0, wanted.iter().copied().collect());
         // A process that ends here is given the same again.
         drop(reading);
-        let again = consumer.begin().await.unwrap().unwrap();
+        let again = consumer.begin("1").await.unwrap().unwrap();
         copy.apply(&again).await;
         assert_eq!(copy.0, wanted.iter().copied().collect());
         again.finish(7).await.unwrap();
-        assert!(consumer.begin().await.unwrap().is_none());
+        assert!(consumer.begin("1").await.unwrap().is_none());
     }
     let taken = FeedCursors::of(&world.lake).all().await.unwrap();
     let taken = taken.iter().map(|taken| {
@@ -201,16 +202,16 @@ async fn a_copy_is_kept_in_step_through_every_kind_of_change() {
 async fn what_is_not_published_is_not_taken() {
     let mut world = World::new();
     let consumer = world.consumer("copy", OnBrokenFeed::Refuse);
-    let refused = consumer.begin().await.unwrap_err();
+    let refused = consumer.begin("1").await.unwrap_err();
     assert_eq!(refused.code(), "nothing_published");
     world.write([1], true).await;
     world.write([1, 2], false).await;
-    let reading = consumer.begin().await.unwrap().unwrap();
+    let reading = consumer.begin("1").await.unwrap().unwrap();
     let mut copy = Copy::default();
     copy.apply(&reading).await;
     assert_eq!(copy.0, [1].into());
     reading.finish(1).await.unwrap();
-    assert!(consumer.begin().await.unwrap().is_none());
+    assert!(consumer.begin("1").await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -218,48 +219,51 @@ async fn two_processes_under_one_name_do_not_both_move_the_cursor() {
     let mut world = World::new();
     world.write([1], true).await;
     let consumer = world.consumer("copy", OnBrokenFeed::Refuse);
-    let one = consumer.begin().await.unwrap().unwrap();
-    let other = consumer.begin().await.unwrap().unwrap();
-    // It has the same to tell, which may be what a store did that seemed to fail.
-    let first = one.finish(1).await.unwrap();
-    assert_eq!(other.finish(2).await.unwrap(), first);
+    let one = consumer.begin("1").await.unwrap().unwrap();
+    let other = consumer.begin("2").await.unwrap().unwrap();
+    one.finish(1).await.unwrap();
+    // After a store that failed when it had appended the row.
+    one.finish(1).await.unwrap();
+    let refused = other.finish(2).await.unwrap_err();
+    assert_eq!(refused.code(), "cursor_moved");
+    assert!(describe(&refused).contains("moved by `1`"));
 
     world.write([1, 2], true).await;
-    let late = consumer.begin().await.unwrap().unwrap();
+    let late = consumer.begin("1").await.unwrap().unwrap();
     world.write([1, 2, 3], true).await;
-    let newer = consumer.begin().await.unwrap().unwrap();
+    let newer = consumer.begin("1").await.unwrap().unwrap();
     newer.finish(3).await.unwrap();
     let refused = late.finish(4).await.unwrap_err();
     assert_eq!(refused.code(), "cursor_moved");
     // Somebody else's name is somebody else's cursor.
     let stranger = world.consumer("index", OnBrokenFeed::Refuse);
-    let reading = stranger.begin().await.unwrap().unwrap();
+    let reading = stranger.begin("1").await.unwrap().unwrap();
     assert_eq!(reading.mode(), FeedModeV1::InitialSnapshot);
 }
 
 /// What a consumer is told that took the first version, and goes on.
 async fn goes_on(world: &World, want: &str) {
     let strict = world.consumer("copy", OnBrokenFeed::Refuse);
-    match strict.begin().await.unwrap_err() {
+    match strict.begin("1").await.unwrap_err() {
         Error::FeedBroken { class, .. } => assert_eq!(class, want),
         other => panic!("{other}"),
     }
     let lenient = world.consumer("copy", OnBrokenFeed::FullRefresh);
-    let reading = lenient.begin().await.unwrap().unwrap();
+    let reading = lenient.begin("1").await.unwrap().unwrap();
     assert_eq!(reading.mode(), FeedModeV1::FullRefresh);
     assert!(!reading.reason().is_empty());
     let mut copy = Copy([77].into());
     copy.apply(&reading).await;
     assert_eq!(copy.0, [1, 2].into());
-    let taken = reading.finish(5).await.unwrap();
+    let taken = reading.finish(5).await.unwrap().clone();
     assert_eq!(taken.class.as_deref(), Some(want));
-    assert!(strict.begin().await.unwrap().is_none());
+    assert!(strict.begin("1").await.unwrap().is_none());
 }
 
 async fn taken_once(world: &mut World) {
     world.write([1], true).await;
     let consumer = world.consumer("copy", OnBrokenFeed::Refuse);
-    let reading = consumer.begin().await.unwrap().unwrap();
+    let reading = consumer.begin("1").await.unwrap().unwrap();
     reading.finish(1).await.unwrap();
 }
 
@@ -279,6 +283,96 @@ async fn another_table_in_its_place_is_taken_as_a_whole() {
     fs::remove_dir_all(world.folder.path().join("extract/things")).unwrap();
     world.write([1, 2], true).await;
     goes_on(&world, "recreated").await;
+}
+
+#[tokio::test]
+async fn another_version_under_the_same_number_is_taken_as_a_whole() {
+    let mut world = World::new();
+    world.write([1], true).await;
+    let folder = world.folder.path().join("extract/things");
+    let copy = tempfile::tempdir().unwrap();
+    let all = |from: &std::path::Path, to: &std::path::Path| {
+        fs::create_dir_all(to.join("_delta_log")).unwrap();
+        for part in ["", "_delta_log"] {
+            for file in fs::read_dir(from.join(part)).unwrap() {
+                let file = file.unwrap().path();
+                if file.is_file() {
+                    fs::copy(&file, to.join(part).join(file.file_name().unwrap())).unwrap();
+                }
+            }
+        }
+    };
+    all(&folder, copy.path());
+    world.write([1, 5], true).await;
+    let consumer = world.consumer("copy", OnBrokenFeed::Refuse);
+    let reading = consumer.begin("1").await.unwrap().unwrap();
+    reading.finish(1).await.unwrap();
+
+    fs::remove_dir_all(&folder).unwrap();
+    all(copy.path(), &folder);
+    world.write([1, 2], true).await;
+    goes_on(&world, "restored").await;
+}
+
+/// What comes and goes between two published versions is not told by what is left in the end.
+#[tokio::test]
+async fn of_every_key_the_last_change_is_told() {
+    let mut world = World::new();
+    taken_once(&mut world).await;
+    world.write([1, 99], false).await;
+    world.write([1, 2], true).await;
+    let consumer = world.consumer("copy", OnBrokenFeed::Refuse);
+    let reading = consumer.begin("1").await.unwrap().unwrap();
+    let session = SessionSpec::default().build().unwrap();
+    let net = reading.net(&session).unwrap();
+    let columns = [ident("id"), ident(CHANGE_TYPE)];
+    let net = net
+        .select(columns)
+        .unwrap()
+        .sort_by(vec![ident("id")])
+        .unwrap();
+    let net = net.collect().await.unwrap();
+    let shown = datafusion::arrow::util::pretty::pretty_format_batches(&net).unwrap();
+    expect_test::expect![[r#"
+        +----+--------------+
+        | id | _change_type |
+        +----+--------------+
+        | 1  | insert       |
+        | 2  | insert       |
+        | 99 | delete       |
+        +----+--------------+"#]]
+    .assert_eq(&shown.to_string());
+    assert_eq!(reading.counts()["insert"], 4);
+}
+
+#[tokio::test]
+async fn columns_that_are_stored_otherwise_than_declared_are_told() {
+    let mut world = World::new();
+    taken_once(&mut world).await;
+    world.write([1, 2], true).await;
+    let mut consumer = world.consumer("copy", OnBrokenFeed::Refuse);
+    consumer.contract = DatasetSpec::builder("extract.things", "One row per thing.")
+        .column(ColumnSpec::required("id", ColumnType::Int64).unwrap())
+        .column(ColumnSpec::nullable("name", ColumnType::Utf8).unwrap())
+        .key(["id"])
+        .order_by(["id"])
+        .build()
+        .unwrap();
+    match consumer.begin("1").await.unwrap_err() {
+        Error::FeedBroken { class, .. } => assert_eq!(class, "schema_changed"),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_cannot_be_recorded_is_refused() {
+    let world = World::new();
+    let long = "x".repeat(201);
+    for name in ["", "a\nb", &long] {
+        let consumer = world.consumer(name, OnBrokenFeed::Refuse);
+        let refused = consumer.begin("1").await.unwrap_err();
+        assert_eq!(refused.code(), "consumer_name");
+    }
 }
 
 #[tokio::test]
