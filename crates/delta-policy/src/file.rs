@@ -13,6 +13,8 @@ use crate::{Error, LakeOverrides, PolicyOverrides, TablePolicy, resolve};
 
 const DEFAULTS: &str = "defaults";
 const TABLES: &str = "tables";
+const QUERIES: &str = "queries";
+const SQL: &str = "sql";
 
 /// A line and a column of a text, both counted from 1. Columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,6 +86,12 @@ pub enum PolicyFileProblem {
         /// The nearest table that is there, if one is near.
         nearest: Option<String>,
     },
+    /// A query is none over the tables.
+    #[error("{reason}")]
+    Query {
+        /// What is wrong with it, in one line.
+        reason: String,
+    },
     /// No table can be kept like that.
     #[error("{error}{}", of_tables(tables))]
     Refused {
@@ -108,6 +116,7 @@ impl PolicyFileProblem {
         match self {
             Self::Spelling(error) => error.code(),
             Self::UnknownTable { .. } => "unknown_table",
+            Self::Query { .. } => "query_unusable",
             Self::Refused { error, .. } => error.code(),
         }
     }
@@ -119,9 +128,20 @@ impl PolicyFileProblem {
             Self::UnknownTable { nearest, .. } => {
                 nearest.as_ref().map(|nearest| format!("write `{nearest}`"))
             }
+            Self::Query { .. } => None,
             Self::Refused { error, .. } => error.hint(),
         }
     }
+}
+
+/// A query that somebody asks of the tables again and again, as a policy file names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileQuery {
+    /// Its name.
+    pub name: String,
+    /// The query, in SQL.
+    pub sql: String,
 }
 
 /// Everything that is wrong with a policy file, in the order of its lines; never empty.
@@ -199,7 +219,8 @@ impl fmt::Display for PolicyFileErrors {
 
 impl std::error::Error for PolicyFileErrors {}
 
-/// A policy file: `[defaults]` for every table, and `[tables."stage.table"]` for single ones.
+/// A policy file: `[defaults]` for every table, `[tables."stage.table"]` for single ones, and `[queries.NAME]` for what is asked of
+/// them again and again, which statistics are chosen for.
 ///
 /// ```
 /// use ossature_delta_policy::PolicyFile;
@@ -213,6 +234,9 @@ impl std::error::Error for PolicyFileErrors {}
 ///     rows_per_file_max = 500000
 ///     parquet = { codec = "zstd(3)", columns.node_id.statistics = "page" }
 ///     default = ["change_feed"]
+///
+///     [queries.long_files]
+///     sql = "SELECT path FROM extract.files WHERE line_count > 1000"
 ///     "#,
 /// )?;
 /// assert_eq!(file.overrides().tables.len(), 1);
@@ -226,6 +250,7 @@ pub struct PolicyFile {
     name: String,
     text: String,
     overrides: LakeOverrides,
+    queries: Vec<FileQuery>,
     places: BTreeMap<Vec<String>, Span>,
 }
 
@@ -237,7 +262,7 @@ impl PolicyFile {
         let places = Places::new(text);
         let (node, mut complaints) = parse_toml(text);
         let mut reader = Reader::default();
-        let overrides = read(&node, &mut reader);
+        let (overrides, queries) = read(&node, &mut reader).unwrap_or_default();
         let broken: BTreeSet<usize> = complaints
             .iter()
             .map(|complaint| places.of(complaint.span.start).line)
@@ -253,7 +278,8 @@ impl PolicyFile {
         let file = Self {
             name: file_name.to_owned(),
             text: text.to_owned(),
-            overrides: overrides.unwrap_or_default(),
+            overrides,
+            queries: queries.0,
             places: reader.places,
         };
         PolicyFileErrors::none_or(file_name, errors.collect(), file)
@@ -262,6 +288,31 @@ impl PolicyFile {
     /// What the file says.
     pub fn overrides(&self) -> &LakeOverrides {
         &self.overrides
+    }
+
+    /// The queries that it names, in order of name.
+    pub fn queries(&self) -> &[FileQuery] {
+        &self.queries
+    }
+
+    /// Refuses queries of the file, each by its name and for a reason.
+    ///
+    /// **Errors**: all of them, each at the place of its text; none where there are no reasons.
+    pub fn refuse_queries(
+        &self,
+        reasons: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(), PolicyFileErrors> {
+        let places = Places::new(&self.text);
+        let errors = reasons.into_iter().map(|(name, reason)| {
+            let path = [QUERIES.to_owned(), name, SQL.to_owned()];
+            let span = self.places.get(&path[..]);
+            PolicyFileError {
+                place: places.of(span.map_or(0, |span| span.start)),
+                path: join(&path),
+                problem: PolicyFileProblem::Query { reason },
+            }
+        });
+        PolicyFileErrors::none_or(&self.name, errors.collect(), ())
     }
 
     /// Resolves the policy of every table that is written, with what the datasets themselves declare.
@@ -350,15 +401,67 @@ impl PolicyFile {
 }
 
 /// What a file says, as far as it can be read.
-fn read(node: &Node, reader: &mut Reader) -> Option<LakeOverrides> {
-    let wanted = "the tables `defaults` and `tables`";
-    let fields = reader.fields(node, &[DEFAULTS, TABLES], wanted)?;
+fn read(node: &Node, reader: &mut Reader) -> Option<(LakeOverrides, Queries)> {
+    let wanted = "the tables `defaults`, `tables` and `queries`";
+    let fields = reader.fields(node, &[DEFAULTS, TABLES, QUERIES], wanted)?;
     let location: Option<PolicyOverrides> = reader.option(&fields, DEFAULTS);
     let tables: Option<Tables> = reader.option(&fields, TABLES);
-    Some(LakeOverrides {
+    let queries: Option<Queries> = reader.option(&fields, QUERIES);
+    let overrides = LakeOverrides {
         location: location.unwrap_or_default(),
         tables: tables.unwrap_or_default().0,
-    })
+    };
+    Some((overrides, queries.unwrap_or_default()))
+}
+
+#[derive(Default)]
+struct Queries(Vec<FileQuery>);
+
+/// The text of a query.
+struct Sql(String);
+
+impl Spelled for Sql {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let wanted = "a table with the query as `sql`";
+        let fields = reader.fields(node, &[SQL], wanted)?;
+        if !fields.has(SQL) {
+            return reader.refuse(node, wanted);
+        }
+        reader.option(&fields, SQL).map(Self)
+    }
+
+    fn write(&self) -> Value {
+        Value::table([(SQL, Value::text(&self.0))])
+    }
+}
+
+impl Spelled for Queries {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let wanted = "queries by names of 1 to 100 letters, digits, `_` and `-`";
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let queries = read_map(node, reader, wanted, |entry, reader| {
+            let name = &entry.key;
+            if (1..=100).contains(&name.len()) && name.bytes().all(is_plain) {
+                return Some(name.clone());
+            }
+            let (found, wanted) = (name.clone(), wanted.to_owned());
+            let error = SpellingError::UnknownKey {
+                found,
+                wanted,
+                nearest: None,
+            };
+            reader.complain(&entry.key_span, error);
+            None
+        });
+        let queries = queries?.into_iter();
+        let queries = queries.map(|(name, Sql(sql))| FileQuery { name, sql });
+        Some(Self(queries.collect()))
+    }
+
+    fn write(&self) -> Value {
+        let queries = self.0.iter();
+        Value::table(queries.map(|it| (it.name.as_str(), Sql(it.sql.clone()).write())))
+    }
 }
 
 #[derive(Default)]

@@ -75,7 +75,9 @@ pub use feature::{
     DeltaFeature, Enablement, EnablingProperty, FEATURES, FeatureSpec, LegacyVersions, Side,
     Support,
 };
-pub use file::{Place, PolicyFile, PolicyFileError, PolicyFileErrors, PolicyFileProblem};
+pub use file::{
+    FileQuery, Place, PolicyFile, PolicyFileError, PolicyFileErrors, PolicyFileProblem,
+};
 pub use layout::{LayoutReason, LeafLayout, ParquetLayout, resolve_layout};
 pub use overrides::{
     ColumnOverrides, Decided, LakeOverrides, Override, ParquetOverrides, PolicyOverrides, Source,

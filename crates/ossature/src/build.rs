@@ -25,12 +25,12 @@ use tokio::sync::mpsc;
 
 use crate::cli::{BuildArguments, Format};
 use crate::error::{Error, escape_control};
-use crate::graph::{consumers, graph};
+use crate::graph::graph;
 use crate::interrupt::{Interrupt, Signals};
 use crate::lock::LakeLock;
 use crate::openlineage::Events;
 use crate::output::{print, print_json, table, warn};
-use crate::policy::{overrides, tell_warnings};
+use crate::policy::{Kept, tell_warnings};
 use crate::progress::Progress;
 
 /// Streams that a plan runs in: more than these only divide the memory of sorts into shares that are too small.
@@ -54,8 +54,8 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
     let began = Instant::now();
     let lake = Lake::try_new(&arguments.lake).map_err(ossature_pipeline::Error::from)?;
     let graph = graph()?;
-    let consumers = consumers(&graph).await?;
-    let overrides = overrides(arguments.policy.as_deref(), &graph, &consumers)?;
+    let kept = Kept::by(arguments.policy.as_deref(), &graph).await?;
+    let (overrides, consumers) = (kept.overrides, kept.consumers);
     let mut events = Events::of(arguments.openlineage.as_deref(), &lake, &graph)?;
     let listing = list_sources(&arguments.source, &ScanOptions::everything())?;
     if listing.files().is_empty() {

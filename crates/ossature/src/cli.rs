@@ -28,7 +28,8 @@ OPENLINEAGE_API_KEY, OPENLINEAGE_ENDPOINT, OPENLINEAGE_NAMESPACE and OPENLINEAGE
 
 /// What stands in a policy file.
 const POLICY_FILE: &str = "\
-A policy file is TOML: `[defaults]` holds for every table, `[tables.\"cpg.cpg_nodes\"]` for one. \
+A policy file is TOML: `[defaults]` holds for every table, `[tables.\"cpg.cpg_nodes\"]` for one, and \
+`[queries.NAME]` with `sql = \"...\"` names what is asked again and again, which statistics are chosen for. \
 Everything that is wrong with it is told at once, each with its line.";
 
 /// What `verify` does, and what helps.
@@ -258,6 +259,9 @@ pub(crate) struct StatsArguments {
     /// The run to read [default: the newest published one]
     #[arg(long, value_name = "RUN")]
     pub(crate) run: Option<String>,
+    /// The policy file that the lake is built with: its queries are run, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

@@ -9,18 +9,18 @@ use ossature_registry::Lake;
 use crate::build::now_unix_ms;
 use crate::cli::{Format, MaintainArguments, available_threads};
 use crate::error::Error;
-use crate::graph::{consumers, graph};
+use crate::graph::graph;
 use crate::interrupt::Signals;
 use crate::lock::LakeLock;
 use crate::output::{print, print_json, table};
-use crate::policy::overrides;
+use crate::policy::Kept;
 
 /// Keeps the tables of a lake up, and tells what was done to each.
 pub(crate) async fn maintain(arguments: MaintainArguments) -> Result<(), Error> {
     let lake = Lake::try_new(&arguments.lake).map_err(ossature_pipeline::Error::from)?;
     let graph = graph()?;
-    let consumers = consumers(&graph).await?;
-    let overrides = overrides(arguments.policy.as_deref(), &graph, &consumers)?;
+    let kept = Kept::by(arguments.policy.as_deref(), &graph).await?;
+    let (overrides, consumers) = (kept.overrides, kept.consumers);
     let mut signals = Signals::listen().map_err(|source| Error::Runtime { source })?;
     let _lock = lock(&lake, arguments.dry_run, &mut signals).await?;
     let request = UpkeepRequest {

@@ -10,7 +10,7 @@ use ossature_delta_policy::{
     LakeOverrides, PolicyFile, ResolvedPolicy, Warning, nearest_name, resolve,
 };
 use ossature_schema_spec::{DatasetName, DatasetSpec};
-use ossature_view_graph::{ConsumerIndex, ViewGraph};
+use ossature_view_graph::{ConsumerIndex, SavedQuery, ViewGraph};
 use serde_json::Value;
 
 use crate::cli::{Format, PolicyArguments};
@@ -21,26 +21,64 @@ use crate::output::{print, print_json, table, warn};
 /// The most that a policy file may have: every field of every table several times over.
 const POLICY_BYTES_MAX: u64 = 1 << 18;
 
-/// What a policy file says, checked against every table that is written. Without a file, nothing.
-pub(crate) fn overrides(
-    path: Option<&Path>,
-    graph: &ViewGraph,
-    consumers: &ConsumerIndex,
-) -> Result<LakeOverrides, Error> {
-    let Some(path) = path else {
-        return Ok(LakeOverrides::default());
-    };
-    let text = read(path).map_err(|source| Error::PolicyFile {
-        path: path.to_owned(),
-        source,
-    })?;
-    let file = PolicyFile::parse(&path.to_string_lossy(), &text).map_err(Error::Policy)?;
-    let datasets = graph
-        .written()
-        .map(|it| (it, ossature_cpg_views::policy(it.name())));
-    file.check(datasets).map_err(Error::Policy)?;
-    check_constraints(file.overrides(), graph, consumers)?;
-    Ok(file.overrides().clone())
+/// How the tables are kept, and who reads them.
+pub(crate) struct Kept {
+    /// What a policy file says, checked against every table that is written. Without a file, nothing.
+    pub(crate) overrides: LakeOverrides,
+    /// The queries that are asked of the tables again and again, those of the policy file among them.
+    pub(crate) queries: Vec<SavedQuery>,
+    /// Who reads the tables, by which columns.
+    pub(crate) consumers: ConsumerIndex,
+}
+
+impl Kept {
+    /// Reads a policy file.
+    pub(crate) async fn by(path: Option<&Path>, graph: &ViewGraph) -> Result<Self, Error> {
+        let mut queries = ossature_cpg_views::queries();
+        let Some(path) = path else {
+            return Ok(Self {
+                overrides: LakeOverrides::default(),
+                consumers: consumers(graph, &queries).await?,
+                queries,
+            });
+        };
+        let text = read(path).map_err(|source| Error::PolicyFile {
+            path: path.to_owned(),
+            source,
+        })?;
+        let file = PolicyFile::parse(&path.to_string_lossy(), &text).map_err(Error::Policy)?;
+        let datasets = graph
+            .written()
+            .map(|it| (it, ossature_cpg_views::policy(it.name())));
+        file.check(datasets).map_err(Error::Policy)?;
+        let own = queries.len();
+        queries.extend(file.queries().iter().map(|query| SavedQuery {
+            name: query.name.clone().into(),
+            sql: query.sql.clone().into(),
+        }));
+        let (ours, theirs) = queries.split_at(own);
+        let taken = theirs
+            .iter()
+            .filter(|it| ours.iter().any(|our| our.name == it.name));
+        let taken = taken.map(|it| {
+            let reason = format!("the program asks `{}` itself; wanted another name", it.name);
+            (it.name.to_string(), reason)
+        });
+        file.refuse_queries(taken).map_err(Error::Policy)?;
+        let consumers = consumers(graph, &queries).await?;
+        let failed = theirs.iter().filter_map(|it| {
+            let reason = consumers.failures().get(it.name.as_ref())?;
+            let reason = format!("found a query that cannot be planned over the tables: {reason}");
+            Some((it.name.to_string(), reason))
+        });
+        file.refuse_queries(failed).map_err(Error::Policy)?;
+        check_constraints(file.overrides(), graph, &consumers)?;
+        Ok(Self {
+            overrides: file.overrides().clone(),
+            consumers,
+            queries,
+        })
+    }
 }
 
 /// Tells what is admissible and may not be meant of what a policy file says: each warning once, with its tables.
@@ -121,8 +159,8 @@ fn read(path: &Path) -> io::Result<String> {
 pub(crate) async fn policy(arguments: &PolicyArguments) -> Result<(), Error> {
     let graph = graph()?;
     check_names(&arguments.tables, &graph)?;
-    let consumers = consumers(&graph).await?;
-    let overrides = overrides(arguments.policy.as_deref(), &graph, &consumers)?;
+    let kept = Kept::by(arguments.policy.as_deref(), &graph).await?;
+    let (overrides, consumers) = (kept.overrides, kept.consumers);
     let is_asked = |dataset: &&DatasetSpec| {
         let name = dataset.name().as_str();
         arguments.tables.is_empty() || arguments.tables.iter().any(|it| it == name)

@@ -11,16 +11,18 @@ use serde::Serialize;
 
 use crate::cli::{Format, StatsArguments, available_threads};
 use crate::error::Error;
-use crate::graph::{consumers, graph};
+use crate::graph::graph;
 use crate::interrupt::Signals;
 use crate::output::{print, print_json, table};
-use crate::policy::check_names;
+use crate::policy::{Kept, check_names};
 
 /// Tells of one table.
 pub(crate) async fn stats(arguments: StatsArguments) -> Result<(), Error> {
     let graph = graph()?;
     check_names(std::slice::from_ref(&arguments.table), &graph)?;
-    let consumers = consumers(&graph).await?;
+    let Kept {
+        queries, consumers, ..
+    } = Kept::by(arguments.policy.as_deref(), &graph).await?;
     let dataset = DatasetName::try_new(&arguments.table).map_err(|_| Error::NoSuchTable {
         found: arguments.table.clone(),
         nearest: None,
@@ -31,7 +33,7 @@ pub(crate) async fn stats(arguments: StatsArguments) -> Result<(), Error> {
         dataset,
         graph,
         consumers,
-        queries: ossature_cpg_views::queries(),
+        queries,
         session: SessionSpec {
             threads: available_threads(),
             ..SessionSpec::default()

@@ -77,7 +77,7 @@ parquet.columns.node_id.bloom_filter = { distinct_values = 1, false_positives_pe
 default = ["columns"]
 "#,
         &expect![[r#"
-            policy.toml:1:2: default: found key `default`, wanted `defaults` or `tables`; write `defaults`
+            policy.toml:1:2: default: found key `default`, wanted `defaults`, `tables` or `queries`; write `defaults`
             policy.toml:3:1: defaults.row_per_file_max: found key `row_per_file_max`, wanted `rows_per_file_max`, `statistics`, `schema_mode`, `features`, `change_feed`, `checkpoint_commits_interval`, `log_retention_days`, `deleted_file_retention_days`, `properties`, `cluster_by`, `constraints`, `persist_constraints`, `column_mapping`, `allow_protocol_upgrade`, `compaction`, `vacuum`, `parquet` or `default`; write `rows_per_file_max`
             policy.toml:4:13: defaults.parquet.codecs: found key `codecs`, wanted `codec`, `row_group_rows_max`, `page_rows_max`, `statistics`, `columns` or `default`; write `codec`
             policy.toml:4:52: defaults.parquet.columns.node_id.bloomfilter: found key `bloomfilter`, wanted `encoding`, `dictionary`, `statistics`, `bloom_filter` or `default`; write `bloom_filter`
@@ -170,6 +170,34 @@ fn names_of_tables_are_quoted() {
         &expect![[r#"
             policy.toml:1:9: tables.cpg: found key `cpg`, wanted tables that are named like `"cpg.cpg_nodes"`; write `"cpg.cpg_nodes"`
             policy.toml:3:9: tables.cpg_nodes: found key `cpg_nodes`, wanted tables that are named like `"cpg.cpg_nodes"`"#]],
+    );
+}
+
+#[test]
+fn queries_have_names_and_a_text() {
+    let text = "[queries.by_path]\nsql = \"SELECT 1\"\n[queries.a-2]\nsql = 'SELECT 2'\n";
+    let file = PolicyFile::parse("policy.toml", text).unwrap();
+    let queries = file.queries().iter();
+    let queries: Vec<(&str, &str)> = queries
+        .map(|it| (it.name.as_str(), it.sql.as_str()))
+        .collect();
+    assert_eq!(queries, [("a-2", "SELECT 2"), ("by_path", "SELECT 1")]);
+    let reasons = [("by_path", "no"), ("a-2", "nor this")];
+    let reasons = reasons.map(|(name, reason)| (name.to_owned(), reason.to_owned()));
+    let refused = file.refuse_queries(reasons).unwrap_err();
+    expect![[r#"
+        policy.toml:2:1: queries.by_path.sql: no
+        policy.toml:4:1: queries.a-2.sql: nor this"#]]
+    .assert_eq(&refused.to_string());
+    assert!(file.refuse_queries([]).is_ok());
+    check_text(
+        "[queries]\nfast = \"SELECT 1\"\n\"who calls\" = { sql = \"SELECT 1\" }\nnone = {}\nother = { sql = 1, why = 2 }\n",
+        &expect![[r#"
+            policy.toml:2:8: queries.fast: found the text `SELECT 1`, wanted a table with the query as `sql`
+            policy.toml:3:1: queries."who calls": found key `who calls`, wanted queries by names of 1 to 100 letters, digits, `_` and `-`
+            policy.toml:4:8: queries.none: found a table, wanted a table with the query as `sql`
+            policy.toml:5:17: queries.other.sql: found `1`, wanted a text
+            policy.toml:5:20: queries.other.why: found key `why`, wanted `sql`"#]],
     );
 }
 

@@ -214,6 +214,47 @@ fn a_policy_that_no_table_can_have_is_refused_before_anything_is_made() -> Resul
 }
 
 #[test]
+fn queries_of_a_file_are_readers_of_the_tables() -> Result<(), Failure> {
+    let (lake, tree) = (Lake::new()?, tree()?);
+    let file = File::new(
+        "[queries.on_line]\nsql = \"SELECT name FROM cpg.cpg_nodes WHERE line = 7 AND bend > 8\"\n",
+    )?;
+    let policy = output(file.arguments(&["policy", "cpg.cpg_nodes", "--format", "json"]))?;
+    let policy: Value = serde_json::from_str(&policy)?;
+    let used = policy[0]["statistics"]["value"]["used"].as_array();
+    let mut used = used.into_iter().flatten();
+    let line = used.find(|it| it["column"] == "line");
+    let line = line.ok_or("somebody reads by the line")?;
+    assert_eq!(line["roles"]["filter_eq"], json!(["on_line"]));
+
+    output(file.build(&lake, &tree))?;
+    let mut stats = file.arguments(&["stats", "cpg.cpg_nodes", "--format", "json"]);
+    stats.extend(lake.arguments(&[]));
+    let stats: Value = serde_json::from_str(&output(stats)?)?;
+    let mut queries = stats["queries"].as_array().into_iter().flatten();
+    assert!(
+        queries.any(|it| it["name"] == "on_line" && it["failure"].is_null()),
+        "{stats}"
+    );
+
+    let taken = File::new("[queries.callers]\nsql = \"SELECT 1\"\n")?;
+    let words = [
+        "policy_file_invalid",
+        "policy.toml:2:1: queries.callers.sql: the program asks `callers` itself",
+    ];
+    check_refused(taken.build(&lake, &tree), 2, &words)?;
+    let wrong = File::new(
+        "[queries.gone]\nsql = \"SELECT name FROM cpg.cpg_node\"\n[queries.changes]\nsql = \"DROP TABLE cpg.cpg_nodes\"\n",
+    )?;
+    let words = [
+        "policy.toml:2:1: queries.gone.sql:",
+        "policy.toml:4:1: queries.changes.sql:",
+    ];
+    check_refused(wrong.arguments(&["policy"]), 2, &words)?;
+    Ok(())
+}
+
+#[test]
 fn files_and_tables_that_are_not_there_are_usage() -> Result<(), Failure> {
     let (lake, tree) = (Lake::new()?, tree()?);
     let mut arguments = lake.build_arguments(tree.root(), 1);
