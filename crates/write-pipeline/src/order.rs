@@ -3,7 +3,6 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -15,8 +14,7 @@ use arrow_array::{
     Array, ArrayRef, ArrowNativeTypeOp, GenericByteArray, PrimitiveArray, RecordBatch,
     new_null_array,
 };
-use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer};
-use arrow_ord::cmp::{eq, gt, lt};
+use arrow_buffer::ArrowNativeType;
 use arrow_row::{OwnedRow, RowConverter, Rows, SortField};
 use arrow_schema::{ArrowError, DataType, Schema, SortOptions};
 use ossature_schema_spec::{ColumnName, DatasetSpec, SortKey};
@@ -203,76 +201,95 @@ fn has(order: &[&SortKey], column: &ColumnName) -> bool {
 
 /// The rows of a batch that agree with the one before in all columns that were compared.
 struct Neighbours {
-    /// Pairs of neighbours: the first one is rows 0 and 1.
-    pairs: usize,
-    equal: EqualPairs,
+    /// Which rows do, 64 to a word: the first bit is the second row, which has one before it.
+    equal: Vec<u64>,
+    /// No column was compared yet.
+    is_untouched: bool,
     /// The first row that comes before its predecessor.
     falling: Option<usize>,
 }
 
-/// Pairs of equal rows.
-enum EqualPairs {
-    /// All of them.
-    All,
-    /// These.
-    Some(BooleanBuffer),
+/// What is known of 64 rows and those before them, a bit for each.
+#[derive(Default)]
+struct Judgement {
+    /// They are equal.
+    equal: u64,
+    /// The row comes before its predecessor.
+    falling: u64,
+    /// They have to be looked at one by one.
+    unsure: u64,
+}
+
+impl Judgement {
+    /// Notes one row.
+    fn note(&mut self, bit: usize, order: Ordering) {
+        self.equal |= u64::from(order.is_eq()) << bit;
+        self.falling |= u64::from(order.is_gt()) << bit;
+    }
 }
 
 impl Neighbours {
     fn new(rows: usize) -> Self {
+        let pairs = rows.saturating_sub(1);
+        let mut equal = vec![u64::MAX; pairs.div_ceil(64)];
+        if let Some(last) = equal.last_mut() {
+            *last >>= (64 - pairs % 64) % 64;
+        }
         Self {
-            pairs: rows.saturating_sub(1),
-            equal: EqualPairs::All,
+            equal,
+            is_untouched: true,
             falling: None,
         }
     }
 
     /// The first row that is equal to the one before.
     fn first_equal(&self) -> Option<usize> {
-        match &self.equal {
-            EqualPairs::All => (self.pairs > 0).then_some(1),
-            EqualPairs::Some(pairs) => pairs.set_indices().next().map(|pair| pair + 1),
-        }
+        let mut words = self.equal.iter().enumerate();
+        let (at, word) = words.find(|(_, word)| **word != 0)?;
+        Some(at * 64 + word.trailing_zeros() as usize + 1)
     }
 
-    fn note_falling(&mut self, row: usize) {
-        self.falling = Some(self.falling.map_or(row, |first| first.min(row)));
-    }
-
-    /// Compares the two rows of each equal pair in one more column.
-    fn compare(&mut self, compare: impl Fn(usize, usize) -> Ordering) {
-        let (mut falling, mut words) = (None, vec![0_u64; self.pairs.div_ceil(64)]);
-        let mut look = |pair: usize| match compare(pair, pair + 1) {
-            Ordering::Less => {}
-            Ordering::Equal => {
-                if let Some(word) = words.get_mut(pair / 64) {
-                    *word |= 1 << (pair % 64);
-                }
+    /// Compares equal neighbours in one more column: `look` judges 64 rows behind the one that it is given, and `compare` those
+    /// that it is unsure of.
+    fn judge(
+        &mut self,
+        look: impl Fn(usize) -> Judgement,
+        compare: impl Fn(usize, usize) -> Ordering,
+    ) {
+        self.is_untouched = false;
+        for (at, word) in self.equal.iter_mut().enumerate() {
+            if *word == 0 {
+                continue;
             }
-            Ordering::Greater => falling = falling.or(Some(pair + 1)),
-        };
-        match &self.equal {
-            EqualPairs::All => (0..self.pairs).for_each(look),
-            EqualPairs::Some(pairs) => pairs.set_indices().for_each(&mut look),
-        }
-        let equal = BooleanBuffer::new(Buffer::from_vec(words), 0, self.pairs);
-        self.equal = EqualPairs::Some(equal);
-        if let Some(row) = falling {
-            self.note_falling(row);
+            let mut judged = look(at * 64);
+            let mut unsure = judged.unsure & *word;
+            while unsure != 0 {
+                let bit = unsure.trailing_zeros() as usize;
+                let before = at * 64 + bit;
+                judged.note(bit, compare(before, before + 1));
+                unsure &= unsure - 1;
+            }
+            let falling = judged.falling & *word;
+            if falling != 0 {
+                let row = at * 64 + falling.trailing_zeros() as usize + 1;
+                self.falling = Some(self.falling.map_or(row, |first| first.min(row)));
+            }
+            *word &= judged.equal;
         }
     }
 
-    /// Takes what was found of all pairs at once, where all were equal before.
-    fn settle(&mut self, equal: BooleanBuffer, falling: &BooleanBuffer) {
-        self.equal = EqualPairs::Some(equal);
-        if let Some(pair) = falling.set_indices().next() {
-            self.note_falling(pair + 1);
-        }
+    /// Compares equal neighbours in one more column, one by one.
+    fn compare(&mut self, compare: impl Fn(usize, usize) -> Ordering) {
+        let look = |_| Judgement {
+            unsure: u64::MAX,
+            ..Judgement::default()
+        };
+        self.judge(look, compare);
     }
 
     /// Whether rows remain to be compared in a column whose values are all alike: then they stay as they are.
     fn is_settled_by(&self, is_constant: impl FnOnce() -> bool) -> bool {
-        matches!(self.equal, EqualPairs::All) && is_constant()
+        self.is_untouched && is_constant()
     }
 }
 
@@ -314,17 +331,14 @@ fn head(bytes: &[u8], from: usize, length: usize) -> u64 {
     word.checked_shr(behind).map_or(0, |word| word << behind)
 }
 
-/// Compares texts, most of which differ in their first bytes or are short, without a call for each.
-fn compare_bytes(bytes: &[u8], a: Range<usize>, b: Range<usize>) -> Ordering {
-    let heads = head(bytes, a.start, a.len()).cmp(&head(bytes, b.start, b.len()));
-    heads.then_with(|| {
-        if a.len() <= 8 || b.len() <= 8 {
-            // What one has and the other has not is behind its end.
-            a.len().cmp(&b.len())
-        } else {
-            bytes[a].cmp(&bytes[b])
-        }
-    })
+/// Compares texts by their heads and lengths, as far as those tell.
+fn compare_heads(a: (u64, usize), b: (u64, usize)) -> Option<Ordering> {
+    match a.0.cmp(&b.0) {
+        // What one has and the other has not is behind its end.
+        Ordering::Equal if a.1 <= 8 || b.1 <= 8 => Some(a.1.cmp(&b.1)),
+        Ordering::Equal => None,
+        order => Some(order),
+    }
 }
 
 /// A column of the order.
@@ -348,16 +362,16 @@ impl OrderColumn {
     fn compare(&self, batch: &RecordBatch, neighbours: &mut Neighbours) -> Result<(), Error> {
         let column = batch.column(self.index).as_ref();
         match column.data_type() {
-            DataType::Int8 => self.primitives::<Int8Type>(column.as_primitive(), neighbours)?,
-            DataType::Int16 => self.primitives::<Int16Type>(column.as_primitive(), neighbours)?,
-            DataType::Int32 => self.primitives::<Int32Type>(column.as_primitive(), neighbours)?,
-            DataType::Int64 => self.primitives::<Int64Type>(column.as_primitive(), neighbours)?,
-            DataType::Date32 => self.primitives::<Date32Type>(column.as_primitive(), neighbours)?,
+            DataType::Int8 => self.primitives::<Int8Type>(column.as_primitive(), neighbours),
+            DataType::Int16 => self.primitives::<Int16Type>(column.as_primitive(), neighbours),
+            DataType::Int32 => self.primitives::<Int32Type>(column.as_primitive(), neighbours),
+            DataType::Int64 => self.primitives::<Int64Type>(column.as_primitive(), neighbours),
+            DataType::Date32 => self.primitives::<Date32Type>(column.as_primitive(), neighbours),
             DataType::Decimal128(..) => {
-                self.primitives::<Decimal128Type>(column.as_primitive(), neighbours)?;
+                self.primitives::<Decimal128Type>(column.as_primitive(), neighbours);
             }
             DataType::Timestamp(..) => {
-                self.primitives::<TimestampMicrosecondType>(column.as_primitive(), neighbours)?;
+                self.primitives::<TimestampMicrosecondType>(column.as_primitive(), neighbours);
             }
             DataType::Utf8 => self.bytes(column.as_string::<i32>(), neighbours),
             DataType::Binary => self.bytes(column.as_binary::<i32>(), neighbours),
@@ -373,33 +387,62 @@ impl OrderColumn {
         &self,
         column: &PrimitiveArray<T>,
         neighbours: &mut Neighbours,
-    ) -> Result<(), Error> {
-        if column.null_count() == 0 && matches!(neighbours.equal, EqualPairs::All) {
-            let (before, after) = (
-                column.slice(0, neighbours.pairs),
-                column.slice(1, neighbours.pairs),
-            );
-            let falls = if self.descending { gt } else { lt };
-            neighbours.settle(
-                eq(&after, &before)?.into_parts().0,
-                falls(&after, &before)?.values(),
-            );
-            return Ok(());
-        }
+    ) {
         let values = column.values().as_ref();
         let compare = |a: usize, b: usize| values[a].compare(values[b]);
-        self.values(column, compare, neighbours);
-        Ok(())
+        if column.null_count() > 0 {
+            return self.values(column, compare, neighbours);
+        }
+        let look = |first: usize| {
+            let mut judged = Judgement::default();
+            let rows = &values[first..values.len().min(first + 65)];
+            for (bit, pair) in rows.windows(2).enumerate() {
+                judged.note(bit, self.directed(pair[0].compare(pair[1])));
+            }
+            judged
+        };
+        neighbours.judge(look, compare);
+    }
+
+    /// An order of values as one of rows.
+    fn directed(&self, order: Ordering) -> Ordering {
+        if self.descending {
+            order.reverse()
+        } else {
+            order
+        }
     }
 
     fn bytes<T: ByteArrayType>(&self, column: &GenericByteArray<T>, neighbours: &mut Neighbours) {
-        if column.null_count() == 0 && neighbours.is_settled_by(|| is_constant(column)) {
-            return;
-        }
         let (offsets, bytes) = (column.value_offsets(), column.value_data());
         let value = |at: usize| offsets[at].as_usize()..offsets[at + 1].as_usize();
-        let compare = |a, b| compare_bytes(bytes, value(a), value(b));
-        self.values(column, compare, neighbours);
+        let compare = |a, b| bytes[value(a)].cmp(&bytes[value(b)]);
+        if column.null_count() > 0 {
+            return self.values(column, compare, neighbours);
+        }
+        if neighbours.is_settled_by(|| is_constant(column)) {
+            return;
+        }
+        let look = |first: usize| {
+            let mut judged = Judgement::default();
+            let ends = &offsets[first..offsets.len().min(first + 66)];
+            let mut values = ends.windows(2).map(|ends| {
+                let (from, to) = (ends[0].as_usize(), ends[1].as_usize());
+                (head(bytes, from, to - from), to - from)
+            });
+            let Some(mut before) = values.next() else {
+                return judged;
+            };
+            for (bit, value) in values.enumerate() {
+                match compare_heads(before, value) {
+                    Some(order) => judged.note(bit, self.directed(order)),
+                    None => judged.unsure |= 1 << bit,
+                }
+                before = value;
+            }
+            judged
+        };
+        neighbours.judge(look, |a, b| self.directed(compare(a, b)));
     }
 
     /// Compares values, and nulls before them.
@@ -409,14 +452,7 @@ impl OrderColumn {
         compare: impl Fn(usize, usize) -> Ordering,
         neighbours: &mut Neighbours,
     ) {
-        let descending = self.descending;
-        let compare = |a, b| {
-            if descending {
-                compare(b, a)
-            } else {
-                compare(a, b)
-            }
-        };
+        let compare = |a, b| self.directed(compare(a, b));
         match column.nulls() {
             None => neighbours.compare(compare),
             Some(nulls) => {
