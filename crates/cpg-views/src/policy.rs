@@ -102,11 +102,11 @@ const KIND: ColumnLayout = ColumnLayout {
 };
 
 const BY_VIEWS: &str = "whole, by views; by ranges of ids, where files changed";
-const ONE_FILE_IS_ONE_RANGE: &str = "All ids of a source file lie in one range, so bounds of the leading id find its rows; bounds of other columns \
-     would find nothing more.";
+const ONE_FILE_IS_ONE_RANGE: &str = "All ids of a source file lie in one range, so bounds of the leading id find its rows; those of other columns, \
+     which readers compare, find little more.";
 const BY_QUERY: &str = "whole, by views";
 const KEYED_BY_TEXT: &str =
-    "Ordered by the text of a query, which nobody looks for: bounds skip nothing.";
+    "Ordered by the text of a query, which nobody looks for: bounds would skip nothing.";
 
 const fn extracted(
     dataset: &'static str,
@@ -189,7 +189,7 @@ pub const KEEPING: &[Keeping] = &[
     Keeping {
         dataset: "normalize.class_mro",
         read: "whole, by views; by the class",
-        why: "Ids of symbols are digests: bounds of the leading id find a class, bounds of ancestors find nothing.",
+        why: "Ids of symbols are digests: bounds of the leading id find a class, those of ancestors little.",
         statistics: &["class_id"],
         layout: &[],
     },
@@ -225,7 +225,7 @@ pub const KEEPING: &[Keeping] = &[
     Keeping {
         dataset: "cpg.calls",
         read: "by the call; whole, by status",
-        why: "Every file has calls of every status, so only bounds of the call skip anything.",
+        why: "Every file has calls of every status, so bounds of the call skip most.",
         statistics: &["node_id"],
         layout: &[("status", KIND), ("method", KIND)],
     },
@@ -262,7 +262,7 @@ pub const KEEPING: &[Keeping] = &[
     Keeping {
         dataset: "cpg.cpg_props",
         read: "by the node; whole, by the key of a property",
-        why: "Ordered by the node: every file has properties of every key, so only bounds of the node skip anything.",
+        why: "Ordered by the node: every file has properties of every key, so bounds of the node skip most.",
         statistics: &["entity_kind", "entity_id"],
         layout: &[
             ("entity_kind", KIND),
