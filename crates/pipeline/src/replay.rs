@@ -28,7 +28,7 @@ pub struct ReplayRequest {
     pub lake: Lake,
     /// The run; the newest published one without it.
     pub run_id: Option<String>,
-    /// Where the tables are written that are compared. Whoever asks removes them.
+    /// Where the tables are written that are compared, one after the other. Whoever asks removes what is left.
     pub scratch: Lake,
     /// What the tables are. Plans and policies come from the records.
     pub graph: ViewGraph,
@@ -215,6 +215,7 @@ impl Replayer<'_> {
         })?;
         let outcome = self.write(state, executed, contract, write).await?;
         (self.request.observer)(Event::wrote(&outcome, false));
+        self.forget(&outcome)?;
         let found = outcome.content;
         Ok(if found == output.content_hash.fingerprint() {
             ReplayOutcome::Same
@@ -289,6 +290,19 @@ impl Replayer<'_> {
             catalog.register(&dataset)?;
         }
         Ok(catalog)
+    }
+
+    /// Removes a table that was compared, so that the scratch lake never holds more than one. What cannot be removed stays for
+    /// whoever removes the lake.
+    fn forget(&self, outcome: &WriteOutcome) -> Result<(), Error> {
+        let scratch = &self.request.scratch;
+        let location = scratch.location(outcome.contract.name())?;
+        if scratch.local_path().is_some()
+            && let Ok(folder) = location.url().to_file_path()
+        {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+        Ok(())
     }
 
     async fn write(

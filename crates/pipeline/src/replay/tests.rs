@@ -91,6 +91,9 @@ async fn replayed(lake: &Lake, graph: ViewGraph, program: &str) -> (String, bool
         observer: Arc::new(|_| {}),
     };
     let replay = replay(&request).await.unwrap();
+    // What was compared does not stay.
+    let left = std::fs::read_dir(scratch.path().join("cpg"));
+    assert_eq!(left.map_or(0, Iterator::count), 0);
     let view = replay
         .tables
         .iter()
