@@ -28,7 +28,7 @@ pub use layout::{BloomFilterV1, LayoutV1, LeafLayoutV1};
 pub use maintenance::MaintenanceFactV1;
 pub use manifest::{
     CallCoverageV1, ExecutionProfileV1, ExtractSummaryV1, FailureV1, OutputRecords, OutputV1,
-    RunCompletion, RunManifestV1, RunOptionsV1, RunStart, RunStatusV1,
+    PlanRecord, RunCompletion, RunManifestV1, RunOptionsV1, RunStart, RunStatusV1,
 };
 pub use pin::PinV1;
 pub(crate) use plan::plan_hash;

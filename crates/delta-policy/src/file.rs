@@ -506,7 +506,12 @@ fn quoted(entry: &Entry) -> Option<String> {
     let Value::Table(inner) = &entry.node.value else {
         return None;
     };
-    let name = format!("{}.{}", entry.key, inner.first()?.key);
+    let inner = inner.first()?;
+    // A field of a policy may stand there, too; what is said of a table is itself a table.
+    if !matches!(inner.node.value, Value::Table(_)) {
+        return None;
+    }
+    let name = format!("{}.{}", entry.key, inner.key);
     DatasetName::try_new(&name).ok()?;
     Some(format!("\"{name}\""))
 }

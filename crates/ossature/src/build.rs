@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -89,6 +90,7 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
         request.check_tables().await?;
         tell_warnings(&request.overrides, &request.graph, &request.consumers)?;
     }
+    warn_of_places(&arguments.source, &lake);
     let mut signals = Signals::listen().map_err(|source| Error::Runtime { source })?;
     let lock = LakeLock::take(&lake, &mut signals).await?;
     let abandoned = lock.abort_abandoned(&lake).await?;
@@ -120,9 +122,16 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
             "{interrupt} came too late: the run was being published, and now it is"
         ));
     }
+    let is_kept_otherwise = |it: &&ViewCacheV1| it.differs.iter().any(|part| part == "policy");
+    let others = run.decisions().iter().filter(is_kept_otherwise).count();
+    if others > 0 && arguments.policy.is_none() {
+        warn(&format!(
+            "{others} tables of views are kept by other policies than in the run before, and no `--policy` was given; `ossature explain-diff` names the values"
+        ));
+    }
     let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let printed = match arguments.format {
-        Format::Json => print_json(&Summary::of(&manifest, run.decisions(), elapsed_ms)),
+        Format::Json => print_json(&Summary::of(&manifest, elapsed_ms)),
         Format::Human => {
             let lake = as_typed(&arguments.lake, &lake);
             print(&human(&manifest, run.decisions(), &lake, elapsed_ms))
@@ -132,6 +141,21 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
         .end_published(&manifest, run.plans(), &mut signals)
         .await;
     printed
+}
+
+/// Tells what may not be meant of where the sources and the lake lie.
+fn warn_of_places(source: &Path, lake: &Lake) {
+    let whole = source.canonicalize();
+    if let (Ok(source), Some(lake)) = (&whole, lake.local_path())
+        && std::path::absolute(&lake).is_ok_and(|lake| lake.starts_with(source))
+    {
+        warn("the lake lies inside of the source tree");
+    }
+    if source.join("__init__.py").is_file() {
+        warn(
+            "the source tree is a package itself, and names begin below it; build the folder above for names like those in imports",
+        );
+    }
 }
 
 /// Fills the tables and publishes them; gives back the signal that came too late to stop it.
@@ -347,24 +371,20 @@ struct Output<'a> {
 }
 
 impl<'a> Summary<'a> {
-    fn of(manifest: &'a RunManifestV1, decisions: &[ViewCacheV1], elapsed_ms: u64) -> Self {
+    fn of(manifest: &'a RunManifestV1, elapsed_ms: u64) -> Self {
         Self {
             run_id: &manifest.run_id,
             status: manifest.status.as_str(),
             files: manifest.extract,
             calls: manifest.calls,
-            outputs: (manifest.outputs.iter())
-                .map(|output| Output::of(output, decisions))
-                .collect(),
+            outputs: manifest.outputs.iter().map(Output::of).collect(),
             elapsed_ms,
         }
     }
 }
 
 impl<'a> Output<'a> {
-    fn of(output: &'a OutputV1, decisions: &[ViewCacheV1]) -> Self {
-        let mut decisions = decisions.iter();
-        let decision = decisions.find(|decision| decision.dataset == output.name);
+    fn of(output: &'a OutputV1) -> Self {
         Self {
             name: &output.name,
             table_uri: &output.table_uri,
@@ -376,7 +396,7 @@ impl<'a> Output<'a> {
                 .plan_fingerprint
                 .map(|digest| digest.fingerprint().to_hex()),
             content_hash: output.content_hash.fingerprint().to_hex(),
-            cache: decision.map(|decision| decision.status.as_str()),
+            cache: output.cache_status.map(CacheStatusV1::as_str),
         }
     }
 }
@@ -405,7 +425,7 @@ fn human(
     let with = |status| decisions.iter().filter(|it| it.status == status).count() as u64;
     let (kept, inline) = (with(CacheStatusV1::Hit), with(CacheStatusV1::Inline));
     let computed = decisions.len() as u64 - kept - inline;
-    let share = |part: u64| (part * 1000).checked_div(all).unwrap_or_default();
+    let share = |part: u64| (part * 1000 + all / 2).checked_div(all).unwrap_or_default();
     let percent = |part| format!("{}.{}%", share(part) / 10, share(part) % 10);
     format!(
         "{tables}\n\

@@ -21,7 +21,7 @@ Exit codes:
 const BUILD: &str = "\
 Ctrl-C and SIGTERM end the run: it is recorded as failed, nothing is published, and the exit code is 130 or 143. \
 A signal that comes while the run is being published comes too late: publishing is completed, and the exit code is 0. \
-A second signal ends the program wherever it is; `ossature runs` then tells what became of the run.
+A second signal ends the program wherever it is; the next build or maintenance records what became of the run.
 
 OpenLineage events that cannot be delivered are told as one warning; the run and the exit code do not depend on them. \
 OPENLINEAGE_API_KEY, OPENLINEAGE_ENDPOINT, OPENLINEAGE_NAMESPACE and OPENLINEAGE_DISABLED are heeded.";
@@ -46,8 +46,10 @@ that the log does not rule out, *opened* those that were read of them.";
 /// What `replay` does.
 const REPLAY: &str = "\
 Every recorded plan is executed over the versions that the run read, and its rows are written as the recorded policy \
-says, into a temporary folder that is removed at the end; the lake stays as it is. The exit code is 4 when a table has \
-other bytes than the run published, or cannot be computed again. Whether the lake still has the files of the run, `verify` tells.";
+says, into a temporary folder that is removed at the end; the lake stays as it is. Tables that came from \
+outside, the extracted ones, are read and not made again: their outcome is `source`. The exit code is 4 when a table has \
+other bytes than the run published, or its records or declarations are not what they were; and 5 when nothing is known because \
+memory or storage gave out. Whether the lake still has the files of the run, `verify` tells.";
 
 /// What `explain-diff` tells.
 const DIFFERENCES: &str = "\
@@ -120,7 +122,7 @@ pub(crate) fn available_threads() -> NonZeroUsize {
 /// Arguments of `build`.
 #[derive(Debug, Args)]
 pub(crate) struct BuildArguments {
-    /// The folder of the source tree; nothing is ever written into it
+    /// The folder of the source tree; nothing is written into it, but for a lake that is put there
     pub(crate) source: PathBuf,
     /// The folder or URL of the lake; made when it is not there
     #[arg(long)]

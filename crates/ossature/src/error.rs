@@ -59,7 +59,7 @@ pub(crate) enum Error {
     #[error("tables that are not what the run published, carried out again: {tables}")]
     NotReplayed { tables: usize },
     #[error("tables that could not be computed again, so that nothing is known of them: {tables}")]
-    Unreplayed { tables: usize },
+    Unreplayed { tables: usize, is_memory: bool },
     #[error("fields that differ: {fields}")]
     RunsDiffer { fields: usize },
     #[error("standard output cannot be written")]
@@ -143,7 +143,7 @@ impl Error {
             Self::Interrupted(_) => {
                 Some("nothing was published; the run before is still what readers see".to_owned())
             }
-            Self::Abandoned(..) => Some("`ossature runs` tells what became of the run".to_owned()),
+            Self::Abandoned(..) => Some("the next build records what became of the run, and `ossature runs` tells".to_owned()),
             Self::Render(_) => Some(
                 "cast the column in the query, to text for instance, or choose another `--format`"
                     .to_owned(),
@@ -169,8 +169,12 @@ impl Error {
             Self::Scratch { .. } => {
                 Some("set TMPDIR to a folder that can be written into".to_owned())
             }
-            Self::Unreplayed { .. } => Some(
+            Self::Unreplayed { is_memory: true, .. } => Some(
                 "give it more with `--max-memory-bytes`, or another folder with TMPDIR; the reasons are in the table"
+                    .to_owned(),
+            ),
+            Self::Engine(_) | Self::Unreplayed { .. } => Some(
+                "`ossature verify` tells whether files are missing or damaged; a build of the same sources restores them"
                     .to_owned(),
             ),
             Self::NotReplayed { .. } => Some(

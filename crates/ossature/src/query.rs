@@ -162,7 +162,8 @@ async fn render_table(
         cells.extend((0..shown).map(|row| {
             columns
                 .iter()
-                .map(|column| column.value(row).to_string())
+                .zip(schema.fields())
+                .map(|(column, field)| shortened(column.value(row).to_string(), field))
                 .collect::<Vec<_>>()
         }));
         if more {
@@ -179,6 +180,20 @@ async fn render_table(
         ));
     }
     Ok(())
+}
+
+/// Bytes in a table for people: the first ones, and how many there are.
+fn shortened(text: String, field: &Field) -> String {
+    const DIGITS_MAX: usize = 32;
+    let is_bytes = matches!(
+        field.data_type(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView
+    );
+    match text.get(..DIGITS_MAX) {
+        // Two hexadecimal digits are a byte.
+        Some(first) if is_bytes => format!("{first}… ({} bytes)", text.len() / 2),
+        _ => text,
+    }
 }
 
 async fn render_csv(

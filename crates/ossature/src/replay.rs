@@ -68,7 +68,12 @@ pub(crate) async fn replay(arguments: ReplayArguments) -> Result<(), Error> {
     match replay.differences().count() {
         0 => Ok(()),
         tables if replay.differences().all(ReplayedTable::is_unknown) => {
-            Err(Error::Unreplayed { tables })
+            let is_memory = |it: &ReplayedTable| match &it.outcome {
+                ReplayOutcome::Failed { code, .. } => *code == "memory_exhausted",
+                _ => false,
+            };
+            let is_memory = replay.differences().all(is_memory);
+            Err(Error::Unreplayed { tables, is_memory })
         }
         tables => Err(Error::NotReplayed { tables }),
     }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::cli::{Format, RunsArguments, ShowArguments};
 use crate::error::Error;
-use crate::output::{print, print_json, table};
+use crate::output::{print, print_json, table, warn};
 
 /// Lists the runs of a lake, newest first.
 pub(crate) async fn runs(arguments: RunsArguments) -> Result<(), Error> {
@@ -25,6 +25,12 @@ pub(crate) async fn runs(arguments: RunsArguments) -> Result<(), Error> {
         .map(|record| record.manifest)
         .collect();
     manifests.reverse();
+    if manifests.is_empty() {
+        warn(&format!(
+            "no run is recorded in {}",
+            open_lake(&arguments.lake)?
+        ));
+    }
     match arguments.format {
         Format::Json => print_json(&manifests),
         Format::Human => {

@@ -6,9 +6,11 @@
 
 use std::num::NonZeroUsize;
 
-use ossature_artifacts::{CacheStatusV1, DigestV1, OutputV1, RunManifestV1, ViewCacheV1};
-use ossature_lineage::{InputFacts, PlanBundle};
-use ossature_schema_spec::{CanonicalHasher, DatasetName, Fingerprint, PinIdentity};
+use ossature_artifacts::{
+    CacheStatusV1, DigestV1, OutputV1, PinV1, PlanArtifactV1, RunManifestV1, ViewCacheV1,
+};
+use ossature_lineage::PlanBundle;
+use ossature_schema_spec::{CanonicalHasher, DatasetName, Fingerprint};
 use ossature_write_pipeline::{
     FileVerifier, WRITER_VERSION, WriteOutcome, WriteRequest, stored_outcome,
 };
@@ -57,12 +59,23 @@ impl CacheKey {
         hasher.finish()
     }
 
-    /// The parts that differ from those of a published version.
-    fn differing(&self, run: &RunManifestV1, output: &OutputV1) -> Vec<&'static str> {
+    /// What differs from a published version. `plan` is the one that the key has.
+    fn differing(
+        &self,
+        plan: &PlanArtifactV1,
+        run: &RunManifestV1,
+        output: &OutputV1,
+    ) -> Vec<&'static str> {
         let digest = |it: Option<DigestV1>| it.map(DigestV1::fingerprint);
         let environment = run.environment.as_ref().map(|it| it.hash);
+        let is_other_plan = digest(output.plan_fingerprint) != Some(self.plan);
+        let rows = is_other_plan && !other_inputs(plan, run).is_empty();
+        let query = is_other_plan && output.plan_hash != Some(plan.plan_hash);
         let parts = [
-            ("plan", digest(output.plan_fingerprint) != Some(self.plan)),
+            ("rows", rows),
+            ("query", query),
+            // What is left of a fingerprint.
+            ("functions", is_other_plan && !rows && !query),
             ("environment", digest(environment) != Some(self.environment)),
             (
                 "contract",
@@ -74,6 +87,18 @@ impl CacheKey {
         let parts = parts.into_iter().filter(|(_, differs)| *differs);
         parts.map(|(name, _)| name).collect()
     }
+}
+
+/// The inputs of a plan whose rows are others than those that a run published.
+fn other_inputs<'a>(plan: &'a PlanArtifactV1, run: &RunManifestV1) -> Vec<&'a str> {
+    let is_other = |pin: &&PinV1| {
+        let published = run.output(&pin.dataset).map(|output| output.content_hash);
+        published.is_none() || published != pin.content_hash
+    };
+    let pins = plan.inputs.iter().map(|input| &input.pin);
+    pins.filter(is_other)
+        .map(|pin| pin.dataset.as_str())
+        .collect()
 }
 
 /// What was found of a view.
@@ -109,11 +134,11 @@ impl ViewCache {
     pub(crate) async fn look_up(
         &mut self,
         key: &CacheKey,
-        bundle: &PlanBundle,
+        plan: &PlanArtifactV1,
         request: &WriteRequest,
     ) -> Lookup {
         let name = request.contract.name();
-        let found = self.find(key, request).await;
+        let found = self.find(key, plan, request).await;
         let digest = key.digest();
         let of = |status, reason: String| ViewCacheV1::of(name, status, reason);
         let decision = match &found {
@@ -123,7 +148,7 @@ impl ViewCache {
             ),
             Found::Unpublished => of(CacheStatusV1::Miss, "it was not published yet".to_owned()),
             Found::Other(parts) => {
-                let why = self.why_other(parts, bundle);
+                let why = self.why_other(parts, plan);
                 let mut decision = of(CacheStatusV1::Miss, why);
                 decision.differs = parts.iter().map(ToString::to_string).collect();
                 decision
@@ -148,27 +173,23 @@ impl ViewCache {
         }
     }
 
-    /// What differs, in words; of a plan, which of its inputs have other rows.
-    fn why_other(&self, parts: &[&str], bundle: &PlanBundle) -> String {
-        let why = format!("another {} than in the published run", listed(parts));
-        let run = self.published.as_deref();
-        let Some(run) = run.filter(|_| parts.contains(&"plan")) else {
-            return why;
-        };
-        let is_other = |input: &&InputFacts| {
-            let published = run.output(input.pin.dataset.as_str());
-            let content = published.map(|output| output.content_hash.fingerprint());
-            content.map(PinIdentity::Content).as_ref() != Some(&input.pin.identity)
-        };
-        let inputs = bundle.inputs().iter().filter(is_other);
-        let inputs: Vec<String> = inputs.map(|it| it.pin.dataset.to_string()).collect();
-        match &inputs[..] {
-            [] => format!("{why}, over the same rows"),
-            inputs => format!("{why}, over other rows of {}", inputs.join(", ")),
-        }
+    /// What differs, in words; of rows, those of which inputs.
+    fn why_other(&self, parts: &[&str], plan: &PlanArtifactV1) -> String {
+        let words = parts.iter().map(|part| match (*part, &self.published) {
+            ("rows", Some(run)) => format!("other rows of {}", other_inputs(plan, run).join(", ")),
+            ("functions", _) => "other functions, or other columns of inputs,".to_owned(),
+            (part, _) => format!("another {part}"),
+        });
+        let words: Vec<String> = words.collect();
+        format!("{} than in the published run", words.join(" and "))
     }
 
-    async fn find(&mut self, key: &CacheKey, request: &WriteRequest) -> Found {
+    async fn find(
+        &mut self,
+        key: &CacheKey,
+        plan: &PlanArtifactV1,
+        request: &WriteRequest,
+    ) -> Found {
         if !self.is_used {
             return Found::Disabled;
         }
@@ -179,7 +200,7 @@ impl ViewCache {
             return Found::Unpublished;
         };
         if output.cache_key.map(DigestV1::fingerprint) != Some(key.digest()) {
-            return Found::Other(key.differing(run, output));
+            return Found::Other(key.differing(plan, run, output));
         }
         match verify(&mut self.verifier, output, request).await {
             Ok(outcome) => Found::Stored(Box::new(outcome)),
@@ -225,14 +246,6 @@ async fn verify(
         );
     }
     Ok(outcome)
-}
-
-fn listed(parts: &[&str]) -> String {
-    match parts {
-        [] => String::new(),
-        [part] => (*part).to_owned(),
-        [parts @ .., last] => format!("{} and another {last}", parts.join(", another ")),
-    }
 }
 
 /// What is recorded of a view that has no table.

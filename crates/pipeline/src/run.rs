@@ -9,8 +9,8 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionContext;
 use ossature_artifacts::{
-    OutputRecords, OutputV1, PinV1, PlanArtifactV1, RunArtifacts, RunCompletion, RunLedger,
-    RunManifestV1, RunStart, RunStatusV1, ViewCacheV1,
+    CacheStatusV1, OutputRecords, OutputV1, PinV1, PlanArtifactV1, PlanRecord, RunArtifacts,
+    RunCompletion, RunLedger, RunManifestV1, RunStart, RunStatusV1, ViewCacheV1,
 };
 use ossature_delta_policy::{LakeOverrides, TablePolicy, resolve};
 use ossature_lineage::{PlanBundle, PlanContext, optimize};
@@ -268,21 +268,27 @@ impl Run {
         let artifact_id = self.artifacts.record_plan(name, &bundle)?;
         let request = self.write_request(view.contract(), Some(bundle.fingerprint()))?;
         let key = CacheKey::of(&bundle, &request);
+        let planned = PlanArtifactV1::of(name, &bundle);
         let Lookup { decision, stored } =
-            Box::pin(self.cache.look_up(&key, &bundle, &request)).await;
+            Box::pin(self.cache.look_up(&key, &planned, &request)).await;
+        let cache = Some((key.digest(), decision.status));
         self.decide(decision, name)?;
-        self.plans.push(PlanArtifactV1::of(name, &bundle));
-        let plan_records = Some((bundle.fingerprint(), artifact_id));
+        let plan_record = Some(PlanRecord {
+            fingerprint: bundle.fingerprint(),
+            plan_hash: planned.plan_hash,
+            artifact_id,
+        });
+        self.plans.push(planned);
         if let Some(outcome) = stored {
             (self.request.observer)(Event::wrote(&outcome, true));
-            return self.take(&outcome, plan_records, Some(key.digest())).await;
+            return self.take(&outcome, plan_record, cache).await;
         }
         let rows = Box::pin(begin_rows(name.clone(), plan, state)).await?;
         let outcome = write_stream(request, self.pool.clone(), rows)
             .await
             .map_err(|failure| self.failures.note(failure))?;
         (self.request.observer)(Event::wrote(&outcome, false));
-        self.take(&outcome, plan_records, Some(key.digest())).await
+        self.take(&outcome, plan_record, cache).await
     }
 
     /// Records what became of a view, with the sources and views on both sides of it.
@@ -298,15 +304,15 @@ impl Run {
     async fn take(
         &mut self,
         outcome: &WriteOutcome,
-        plan: Option<(Fingerprint, Fingerprint)>,
-        cache_key: Option<Fingerprint>,
+        plan: Option<PlanRecord>,
+        cache: Option<(Fingerprint, CacheStatusV1)>,
     ) -> Result<(), Error> {
         let location = self.request.lake.location(outcome.contract.name())?;
         let dataset = open_dataset(&outcome.contract, &location, Some(outcome.version)).await?;
         let records = OutputRecords {
             plan,
             write_artifact_id: self.artifacts.record_write(outcome)?,
-            cache_key,
+            cache,
         };
         self.artifacts.record_scan(dataset.facts())?;
         self.catalog.register(&dataset)?;

@@ -325,6 +325,7 @@ pub(super) fn run_manifest() -> Result<Envelope, Error> {
             bytes: 65_536,
             files: 4,
             plan_fingerprint: Some(digest(0x21)),
+            plan_hash: Some(digest(0x23)),
             content_hash: digest(0x42),
             contract_hash: digest(0x41),
             policy_hash: digest(0x31),
@@ -332,6 +333,7 @@ pub(super) fn run_manifest() -> Result<Envelope, Error> {
             plan_artifact_id: Some(digest(0x45)),
             writer_version: 2,
             cache_key: Some(digest(0x46)),
+            cache_status: Some(CacheStatusV1::Miss),
         }],
         records: vec![records_pin()],
         extract: Some(ExtractSummaryV1 {
@@ -372,8 +374,8 @@ pub(super) fn view_cache() -> Result<Envelope, Error> {
     Envelope::seal(&ViewCacheV1 {
         dataset: "normalize.symbols".to_owned(),
         status: CacheStatusV1::Miss,
-        reason: "its plan is another one".to_owned(),
-        differs: texts(["plan"]),
+        reason: "other rows of extract.symbols than in the published run".to_owned(),
+        differs: texts(["rows"]),
         key: Some(digest(0x71)),
         compared_with: Some("0192f1f0-0000-7000-8000-000000000001".to_owned()),
         version: Some(3),

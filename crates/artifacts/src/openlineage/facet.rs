@@ -457,6 +457,9 @@ pub(super) struct PlanIdentity {
     /// The id of the artifact that tells of the plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan_artifact_id: Option<DigestV1>,
+    /// Whether it was carried out: `hit` where the table held already what it computes, otherwise `miss`, `stale` or `disabled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_status: Option<String>,
 }
 
 impl PlanIdentity {
@@ -485,6 +488,7 @@ impl PlanIdentity {
             execution_hash: *execution_hash,
             functions: functions.clone(),
             plan_artifact_id: output.plan_artifact_id,
+            cache_status: output.cache_status.map(|it| it.as_str().to_owned()),
         }
     }
 }
@@ -532,6 +536,7 @@ impl TableIdentity {
             bytes: _,
             files: _,
             plan_fingerprint,
+            plan_hash: _,
             content_hash,
             contract_hash,
             policy_hash,
@@ -539,6 +544,7 @@ impl TableIdentity {
             plan_artifact_id: _,
             writer_version: _,
             cache_key: _,
+            cache_status: _,
         } = output;
         Self {
             dataset: name.clone(),

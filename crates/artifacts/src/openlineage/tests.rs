@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    ColumnOriginV1, DigestV1, ExecutionProfileV1, PinV1, PlanColumnV1, PlanInputV1, PlanOutputV1,
-    RunCompletion, RunOptionsV1, RunStart,
+    CacheStatusV1, ColumnOriginV1, DigestV1, ExecutionProfileV1, PinV1, PlanColumnV1, PlanInputV1,
+    PlanOutputV1, RunCompletion, RunOptionsV1, RunStart,
 };
 
 const RUN: &str = "018f2d6a-3c00-7abc-8def-0123456789ab";
@@ -84,6 +84,7 @@ fn output(name: &str, version_before: u64, is_computed: bool) -> OutputV1 {
         bytes: 5_000,
         files: 2,
         plan_fingerprint: is_computed.then(|| digest(7)),
+        plan_hash: is_computed.then(|| digest(9)),
         content_hash: digest(2),
         contract_hash: digest(3),
         policy_hash: digest(4),
@@ -91,6 +92,7 @@ fn output(name: &str, version_before: u64, is_computed: bool) -> OutputV1 {
         plan_artifact_id: is_computed.then(|| digest(6)),
         writer_version: 2,
         cache_key: is_computed.then(|| digest(8)),
+        cache_status: is_computed.then_some(CacheStatusV1::Hit),
     }
 }
 

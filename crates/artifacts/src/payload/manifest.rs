@@ -9,7 +9,7 @@ use ossature_write_pipeline::WriteOutcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DigestV1, EnvironmentV1, Payload, PinV1};
+use crate::{CacheStatusV1, DigestV1, EnvironmentV1, Payload, PinV1};
 use ossature_write_pipeline::{WRITER_VERSION, redact};
 
 /// Where a run stands.
@@ -138,6 +138,9 @@ pub struct OutputV1 {
     /// The fingerprint of the plan that computed the rows, where a plan did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_fingerprint: Option<DigestV1>,
+    /// A digest of the plan as it was written down, without the rows that it reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_hash: Option<DigestV1>,
     /// A digest of the version's files.
     pub content_hash: DigestV1,
     /// A digest of the contract under which they were written.
@@ -155,17 +158,31 @@ pub struct OutputV1 {
     /// the version as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_key: Option<DigestV1>,
+    /// Whether a plan computed the rows in this run, or the version was there already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_status: Option<CacheStatusV1>,
 }
 
 /// The records that tell how an output came to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputRecords {
-    /// The plan that computed the rows, and the id of its artifact.
-    pub plan: Option<(Fingerprint, Fingerprint)>,
+    /// The plan that computed the rows.
+    pub plan: Option<PlanRecord>,
     /// The id of the write's artifact.
     pub write_artifact_id: Fingerprint,
-    /// What the rows and the bytes depend on, where a plan computed the rows.
-    pub cache_key: Option<Fingerprint>,
+    /// What the rows and the bytes depend on, where a plan computed the rows, and what became of the view.
+    pub cache: Option<(Fingerprint, CacheStatusV1)>,
+}
+
+/// The record of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanRecord {
+    /// The fingerprint of the plan.
+    pub fingerprint: Fingerprint,
+    /// A digest of the plan as it was written down.
+    pub plan_hash: DigestV1,
+    /// The id of its artifact.
+    pub artifact_id: Fingerprint,
 }
 
 impl OutputV1 {
@@ -192,7 +209,7 @@ impl OutputV1 {
         let OutputRecords {
             plan,
             write_artifact_id,
-            cache_key,
+            cache,
         } = records;
         Self {
             name: contract.name().to_string(),
@@ -204,14 +221,16 @@ impl OutputV1 {
             rows: *rows,
             bytes: *bytes,
             files: *files as u64,
-            plan_fingerprint: plan.map(|(plan, _)| DigestV1::from(plan)),
+            plan_fingerprint: plan.map(|it| DigestV1::from(it.fingerprint)),
+            plan_hash: plan.map(|it| it.plan_hash),
             content_hash: DigestV1::from(*content),
             contract_hash: DigestV1::from(contract.contract_hash()),
             policy_hash: DigestV1::from(policy.fingerprint()),
             write_artifact_id: DigestV1::from(write_artifact_id),
-            plan_artifact_id: plan.map(|(_, id)| DigestV1::from(id)),
+            plan_artifact_id: plan.map(|it| DigestV1::from(it.artifact_id)),
             writer_version: WRITER_VERSION,
-            cache_key: cache_key.map(DigestV1::from),
+            cache_key: cache.map(|(key, _)| DigestV1::from(key)),
+            cache_status: cache.map(|(_, status)| status),
         }
     }
 }

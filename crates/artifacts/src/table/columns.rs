@@ -240,7 +240,7 @@ pub(super) fn cache_columns() -> Result<Vec<Column>, Error> {
         (
             "differs",
             texts()?,
-            "The parts of the key that differ from those of the published version.",
+            "What differs from the published version.",
         ),
         (
             "key?",

@@ -110,6 +110,18 @@ impl Target {
         if typed.contains("://") || typed.starts_with("http:") || typed.starts_with("https:") {
             return endpoint(typed, variables).map(Self::Endpoint);
         }
+        // A path may have a port's form further down.
+        let host = typed
+            .split_once(':')
+            .filter(|(host, _)| !host.contains('/'));
+        let port = host.map(|(_, behind)| behind);
+        let port = port.map(|behind| behind.split('/').next().unwrap_or_default());
+        let is_port = |port: &str| !port.is_empty() && port.bytes().all(|it| it.is_ascii_digit());
+        if port.is_some_and(is_port) {
+            return Err(
+                "it looks like a host and a port: a URL begins with `http://`, and a file of that name is `./NAME`",
+            );
+        }
         Ok(Self::File(PathBuf::from(typed)))
     }
 }
@@ -176,6 +188,18 @@ mod tests {
             &expect!["`run/events.jsonl` as ossature, None"],
         );
         check(Some(""), &none, &expect!["refused: it is empty"]);
+        check(
+            Some("./at:5000"),
+            &none,
+            &expect!["`./at:5000` as ossature, None"],
+        );
+        check(
+            Some("at:5000/lineage"),
+            &none,
+            &expect![
+                "refused: it looks like a host and a port: a URL begins with `http://`, and a file of that name is `./NAME`"
+            ],
+        );
         check(None, &none, &expect!["nowhere"]);
     }
 
