@@ -11,6 +11,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::ViewTable;
 use datafusion::datasource::empty::EmptyTable;
+use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::SessionContext;
 use ossature_lineage::{PlanFacts, Role, optimize};
 use ossature_schema_spec::{ColumnName, ColumnType, DatasetName, DatasetSpec};
@@ -247,8 +248,23 @@ impl ConsumerIndex {
 }
 
 async fn facts(session: &SessionContext, sql: &str) -> Result<PlanFacts, String> {
-    let frame = session.sql(sql).await;
+    // Whoever asks may not drop a table that others are planned against.
+    let only_reads = SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .with_allow_statements(false);
+    let frame = session.sql_with_options(sql, only_reads).await;
     let (state, plan) = frame.map_err(|error| error.strip_backtrace())?.into_parts();
+    let parameters = plan.get_parameter_names();
+    if let Some(parameter) = parameters
+        .map_err(|error| error.strip_backtrace())?
+        .iter()
+        .min()
+    {
+        return Err(format!(
+            "it has a parameter, `{parameter}`, that nobody gives a value"
+        ));
+    }
     let plan = optimize(&plan, &state).map_err(|error| with_cause(&error))?;
     let stage = &state.config_options().catalog.default_schema;
     PlanFacts::with_default_stage(&plan, stage).map_err(|error| with_cause(&error))

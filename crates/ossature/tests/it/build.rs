@@ -1,6 +1,7 @@
 //! What `build` says of a run: scripts rely on it.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use expect_test::expect;
 use ossature_cpg_views::{sources, views};
@@ -118,6 +119,35 @@ fn the_closing_table_names_the_lake_as_it_was_typed() -> Result<(), Failure> {
     let said = String::from_utf8(answer.stdout)?;
     let last = said.lines().last().unwrap_or_default();
     assert!(last.starts_with("lake   my/lake ("), "{last}");
+    Ok(())
+}
+
+#[test]
+fn what_may_not_be_meant_is_warned_of() -> Result<(), Failure> {
+    let tree = Tree::empty()?;
+    tree.write("__init__.py", "")?;
+    tree.write("a.py", "def f():\n    return f()\n")?;
+    let inside = tree.root().join("lake");
+    let policy = tree.root().join("policy.toml");
+    std::fs::write(&policy, "[defaults]\nparquet.codec = \"snappy\"\n")?;
+    let build = |policy: Option<&Path>| -> Result<String, Failure> {
+        let mut build = command(["build"]);
+        build.arg(tree.root()).arg("--lake").arg(&inside);
+        if let Some(policy) = policy {
+            build.arg("--policy").arg(policy);
+        }
+        let answer = build.output()?;
+        assert!(answer.status.success());
+        Ok(String::from_utf8(answer.stderr)?)
+    };
+    let first = build(Some(&policy))?;
+    for warning in ["inside of the source tree", "is a package itself"] {
+        assert!(first.contains(warning), "{first}");
+    }
+    let forgotten = "kept by other policies than in the run before";
+    assert!(!build(Some(&policy))?.contains(forgotten));
+    assert!(build(None)?.contains(forgotten));
+    assert!(!build(None)?.contains(forgotten));
     Ok(())
 }
 

@@ -244,11 +244,13 @@ fn queries_of_a_file_are_readers_of_the_tables() -> Result<(), Failure> {
     ];
     check_refused(taken.build(&lake, &tree), 2, &words)?;
     let wrong = File::new(
-        "[queries.gone]\nsql = \"SELECT name FROM cpg.cpg_node\"\n[queries.changes]\nsql = \"DROP TABLE cpg.cpg_nodes\"\n",
+        "[queries.gone]\nsql = \"SELECT name FROM cpg.cpg_node\"\n[queries.changes]\nsql = \"DROP TABLE cpg.cpg_nodes\"\n[queries.open]\nsql = \"SELECT name FROM cpg.cpg_nodes WHERE line = $1\"\n",
     )?;
     let words = [
         "policy.toml:2:1: queries.gone.sql:",
         "policy.toml:4:1: queries.changes.sql:",
+        "policy.toml:6:1: queries.open.sql:",
+        "it has a parameter",
     ];
     check_refused(wrong.arguments(&["policy"]), 2, &words)?;
     Ok(())

@@ -27,6 +27,28 @@ fn check(sql: &str, format: &str, want: &Expect) -> Result<(), Failure> {
 }
 
 #[test]
+fn bytes_are_shortened_for_people_only() -> Result<(), Failure> {
+    let sql = "SELECT payload FROM runs.run_manifest LIMIT 1";
+    let shown = output(shop()?.lake.arguments(&["query", sql]))?;
+    let longest = shown.lines().map(|line| line.chars().count()).max();
+    assert!(
+        shown.contains("… (") && shown.contains(" bytes)"),
+        "{shown}"
+    );
+    assert!(longest < Some(80), "{shown}");
+    let whole = output(shop()?.lake.arguments(&["query", sql, "--format", "csv"]))?;
+    assert!(whole.len() > 1000 && !whole.contains('…'));
+    Ok(())
+}
+
+#[test]
+fn records_of_which_there_are_none_are_tables_without_rows() -> Result<(), Failure> {
+    let sql = "SELECT count(*) AS n FROM runs.feed_consumptions";
+    assert_eq!(shop()?.lake.number(sql)?, 0);
+    Ok(())
+}
+
+#[test]
 fn rows_as_csv() -> Result<(), Failure> {
     check(
         TWO_FILES,
