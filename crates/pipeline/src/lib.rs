@@ -92,6 +92,8 @@ mod event;
 mod failures;
 mod fault;
 mod feed;
+#[cfg(test)]
+mod fixture;
 mod pruning;
 mod published;
 mod replay;

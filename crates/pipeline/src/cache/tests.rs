@@ -5,25 +5,17 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use arrow_array::{Int64Array, RecordBatch};
-use ossature_artifacts::{ExecutionProfileV1, RunOptionsV1, RunStart, StoredArtifacts};
-use ossature_delta_policy::{LakeOverrides, TablePolicy};
-use ossature_registry::{Lake, SessionSpec};
+use arrow_array::RecordBatch;
+use ossature_artifacts::StoredArtifacts;
+use ossature_delta_policy::TablePolicy;
+use ossature_registry::Lake;
 use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec};
-use ossature_view_graph::{ConsumerIndex, View, ViewGraph};
+use ossature_view_graph::{View, ViewGraph};
 use tempfile::TempDir;
 
 use super::*;
+use crate::fixture::{dataset, request, rows};
 use crate::{Event, Run, RunRequest};
-
-fn dataset(name: &str) -> DatasetSpec {
-    DatasetSpec::builder(name, "One row per thing.")
-        .column(ColumnSpec::required("id", ColumnType::Int64).unwrap())
-        .key(["id"])
-        .order_by(["id"])
-        .build()
-        .unwrap()
-}
 
 /// Even things, by way of a view without a table; and the tens among them.
 fn graph() -> ViewGraph {
@@ -74,41 +66,18 @@ impl World {
 
     /// Builds the graph over these things; gives back what became of the views, and which tables were there already.
     async fn build(&mut self, ids: impl IntoIterator<Item = i64>) -> (String, Vec<String>) {
-        Box::pin(self.build_from(ids.into_iter().map(Some).collect())).await
+        Box::pin(self.build_from(rows(ids))).await
     }
 
-    async fn build_from(&mut self, ids: Int64Array) -> (String, Vec<String>) {
+    async fn build_from(&mut self, rows: RecordBatch) -> (String, Vec<String>) {
         self.runs += 1;
         let kept: Arc<Mutex<Vec<String>>> = Arc::default();
         let seen = Arc::clone(&kept);
         let run_id = self.runs.to_string();
         let mut run = Run::begin(RunRequest {
-            lake: self.lake.clone(),
-            start: RunStart {
-                run_id: run_id.clone(),
-                parent_run_id: None,
-                source: None,
-                code_version: "0.0.0".to_owned(),
-                environment: None,
-                profile: None,
-                options: RunOptionsV1 {
-                    python_version: "3.14".to_owned(),
-                    max_file_bytes: 1 << 23,
-                },
-                execution: ExecutionProfileV1 {
-                    threads: 1,
-                    memory_bytes_max: 1 << 29,
-                    batch_rows: 8192,
-                },
-                started_at_unix_ms: 1,
-            },
             versions: self.versions.clone(),
-            graph: graph(),
-            consumers: ConsumerIndex::default(),
             policy: self.policy,
-            overrides: LakeOverrides::default(),
             use_cache: self.use_cache,
-            session: SessionSpec::default(),
             observer: Arc::new(move |event| {
                 if let Event::Wrote {
                     dataset,
@@ -119,10 +88,10 @@ impl World {
                     seen.lock().unwrap().push(dataset.to_string());
                 }
             }),
+            ..request(&self.lake, &run_id, graph())
         })
         .await
         .unwrap();
-        let rows = RecordBatch::try_from_iter([("id", Arc::new(ids) as _)]).unwrap();
         let mut sources = run.source_writers().await.unwrap();
         let things = dataset("extract.things");
         sources.push(things.name(), &rows).await.unwrap();

@@ -2,26 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::sync::Arc;
 
-use arrow_array::{Int64Array, RecordBatch};
-use ossature_artifacts::{ExecutionProfileV1, RunOptionsV1, RunStart};
-use ossature_delta_policy::{LakeOverrides, TablePolicy};
+use arrow_array::RecordBatch;
+use ossature_delta_policy::TablePolicy;
 use ossature_registry::{Catalog, Lake};
 use ossature_schema_spec::{ColumnSpec, ColumnType};
-use ossature_view_graph::{ConsumerIndex, ViewGraph};
+use ossature_view_graph::ViewGraph;
 use tempfile::TempDir;
 
 use super::*;
+use crate::fixture::{dataset, request, rows};
 use crate::{Run, RunRequest};
 
 fn things() -> DatasetSpec {
-    DatasetSpec::builder("extract.things", "One row per thing.")
-        .column(ColumnSpec::required("id", ColumnType::Int64).unwrap())
-        .key(["id"])
-        .order_by(["id"])
-        .build()
-        .unwrap()
+    dataset("extract.things")
 }
 
 struct World {
@@ -45,44 +39,18 @@ impl World {
 
     /// Writes these things, and publishes them or gives them up.
     async fn write(&mut self, ids: impl IntoIterator<Item = i64>, is_published: bool) {
-        let ids = ids.into_iter().map(Some).collect();
-        Box::pin(self.write_rows(ids, is_published)).await;
+        Box::pin(self.write_rows(rows(ids), is_published)).await;
     }
 
-    async fn write_rows(&mut self, ids: Int64Array, is_published: bool) {
+    async fn write_rows(&mut self, rows: RecordBatch, is_published: bool) {
         self.runs += 1;
+        let graph = ViewGraph::try_new([things()], []).unwrap();
         let mut run = Run::begin(RunRequest {
-            lake: self.lake.clone(),
-            start: RunStart {
-                run_id: self.runs.to_string(),
-                parent_run_id: None,
-                source: None,
-                code_version: "0.0.0".to_owned(),
-                environment: None,
-                profile: None,
-                options: RunOptionsV1 {
-                    python_version: "3.14".to_owned(),
-                    max_file_bytes: 1 << 23,
-                },
-                execution: ExecutionProfileV1 {
-                    threads: 1,
-                    memory_bytes_max: 1 << 29,
-                    batch_rows: 8192,
-                },
-                started_at_unix_ms: 1,
-            },
-            versions: BTreeMap::new(),
-            graph: ViewGraph::try_new([things()], []).unwrap(),
-            consumers: ConsumerIndex::default(),
             policy: self.policy,
-            overrides: LakeOverrides::default(),
-            use_cache: true,
-            session: SessionSpec::default(),
-            observer: Arc::new(|_| {}),
+            ..request(&self.lake, &self.runs.to_string(), graph)
         })
         .await
         .unwrap();
-        let rows = RecordBatch::try_from_iter([("id", Arc::new(ids) as _)]).unwrap();
         let mut sources = run.source_writers().await.unwrap();
         sources.push(things().name(), &rows).await.unwrap();
         run.finish_sources(sources).await.unwrap();

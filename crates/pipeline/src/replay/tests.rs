@@ -2,17 +2,14 @@
 
 use std::path::Path;
 
-use arrow_array::{Int64Array, RecordBatch};
-use ossature_artifacts::{
-    ArtifactTable, ExecutionProfileV1, RunCompletion, RunLedger, RunOptionsV1, RunStart,
-};
-use ossature_delta_policy::{LakeOverrides, PolicyOverrides, TablePolicy, resolve};
+use ossature_artifacts::{ArtifactTable, RunCompletion, RunLedger};
+use ossature_delta_policy::{PolicyOverrides, resolve};
 use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpecBuilder};
-use ossature_view_graph::{ConsumerIndex, View};
+use ossature_view_graph::View;
 use ossature_write_pipeline::TableWriter;
 
 use super::*;
-use crate::{PublishedRun, Run, RunRequest};
+use crate::{PublishedRun, Run, RunRequest, fixture};
 
 fn dataset(name: &str, columns: &[&str]) -> DatasetSpec {
     let builder = DatasetSpec::builder(name, "One row per thing.")
@@ -37,39 +34,13 @@ fn versions(program: &str) -> BTreeMap<String, String> {
 async fn built(folder: &Path, graph: &ViewGraph) -> Lake {
     let lake = Lake::try_new(folder.to_str().unwrap()).unwrap();
     let mut run = Run::begin(RunRequest {
-        lake: lake.clone(),
-        start: RunStart {
-            run_id: "first".to_owned(),
-            parent_run_id: None,
-            source: None,
-            code_version: "0.0.0".to_owned(),
-            environment: None,
-            profile: None,
-            options: RunOptionsV1 {
-                python_version: "3.14".to_owned(),
-                max_file_bytes: 1 << 23,
-            },
-            execution: ExecutionProfileV1 {
-                threads: 1,
-                memory_bytes_max: 1 << 29,
-                batch_rows: 8192,
-            },
-            started_at_unix_ms: 1,
-        },
         versions: versions("1"),
-        graph: graph.clone(),
-        consumers: ConsumerIndex::default(),
-        policy: |_| TablePolicy::default(),
-        overrides: LakeOverrides::default(),
-        use_cache: true,
-        session: SessionSpec::default(),
-        observer: Arc::new(|_| {}),
+        ..fixture::request(&lake, "first", graph.clone())
     })
     .await
     .unwrap();
     let mut sources = run.source_writers().await.unwrap();
-    let ids: Int64Array = [1, 2, 4].into_iter().map(Some).collect();
-    let rows = RecordBatch::try_from_iter([("id", Arc::new(ids) as _)]).unwrap();
+    let rows = fixture::rows([1, 2, 4]);
     let things = dataset("extract.things", &[]);
     sources.push(things.name(), &rows).await.unwrap();
     run.finish_sources(sources).await.unwrap();
@@ -202,17 +173,7 @@ async fn records_that_the_run_does_not_name_are_refused() {
     }
     let ledger = RunLedger::of(&lake);
     let first = ledger.latest_completed().await.unwrap().unwrap();
-    let start = RunStart {
-        run_id: "forged".to_owned(),
-        parent_run_id: None,
-        source: None,
-        code_version: "0.0.0".to_owned(),
-        environment: None,
-        profile: None,
-        options: first.options.clone(),
-        execution: first.execution.clone(),
-        started_at_unix_ms: 3,
-    };
+    let start = fixture::start("forged");
     ledger.begin(&start).await.unwrap();
     let mut outputs = first.outputs.clone();
     let view = outputs.iter_mut().find(|it| it.name == "cpg.even").unwrap();

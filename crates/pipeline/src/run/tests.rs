@@ -3,13 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 
-use arrow_array::{Int64Array, RecordBatch};
-use ossature_artifacts::{ExecutionProfileV1, RunOptionsV1, RunStatusV1, StoredArtifacts};
-use ossature_schema_spec::{ColumnSpec, ColumnType};
+use ossature_artifacts::{RunStatusV1, StoredArtifacts};
 use tempfile::TempDir;
 
 use super::*;
 use crate::PublishedRun;
+use crate::fixture::{self, dataset, rows};
 
 /// A run with one source that has been written, and its lake.
 struct Filled {
@@ -18,50 +17,12 @@ struct Filled {
     run: Run,
 }
 
-fn dataset(name: &str) -> DatasetSpec {
-    DatasetSpec::builder(name, "One row per thing.")
-        .column(ColumnSpec::required("id", ColumnType::Int64).unwrap())
-        .key(["id"])
-        .order_by(["id"])
-        .build()
-        .unwrap()
-}
-
-fn rows(ids: impl IntoIterator<Item = i64>) -> RecordBatch {
-    let ids: Int64Array = ids.into_iter().map(Some).collect();
-    RecordBatch::try_from_iter([("id", Arc::new(ids) as _)]).unwrap()
-}
-
 /// A run over sources whose files hold two rows at the most.
 fn request<const N: usize>(lake: &Lake, sources: [&str; N]) -> RunRequest {
+    let graph = ViewGraph::try_new(sources.map(dataset), []).unwrap();
     RunRequest {
-        lake: lake.clone(),
-        start: RunStart {
-            run_id: "first".to_owned(),
-            parent_run_id: None,
-            source: None,
-            code_version: "0.0.0".to_owned(),
-            environment: None,
-            profile: None,
-            options: RunOptionsV1 {
-                python_version: "3.14".to_owned(),
-                max_file_bytes: 1 << 23,
-            },
-            execution: ExecutionProfileV1 {
-                threads: 1,
-                memory_bytes_max: 1 << 29,
-                batch_rows: 8192,
-            },
-            started_at_unix_ms: 1,
-        },
-        versions: BTreeMap::new(),
-        graph: ViewGraph::try_new(sources.map(dataset), []).unwrap(),
-        consumers: ConsumerIndex::default(),
         policy: |_| TablePolicy::default().rows_per_file_max(2.try_into().unwrap()),
-        overrides: LakeOverrides::default(),
-        use_cache: true,
-        session: SessionSpec::default(),
-        observer: Arc::new(|_| {}),
+        ..fixture::request(lake, "first", graph)
     }
 }
 
