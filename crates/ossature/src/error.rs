@@ -224,6 +224,7 @@ impl Error {
             | "render_failed"
             | "nothing_published"
             | "no_such_run"
+            | "run_not_published"
             | "not_published"
             | "no_such_table"
             | "not_a_table"

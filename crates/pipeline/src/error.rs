@@ -1,6 +1,7 @@
 //! Why a run fails.
 
 use datafusion::error::DataFusionError;
+use ossature_registry::Lake;
 use ossature_schema_spec::DatasetName;
 use ossature_write_pipeline::WriteFailure;
 
@@ -136,8 +137,20 @@ pub enum Error {
         /// The lake.
         lake: String,
     },
-    /// The lake has no run of that name, or it was not published.
-    #[error("{lake} has no published run `{wanted}`")]
+    /// The run has published nothing.
+    #[error("run `{run_id}` of {lake} has published nothing: it is {status}{}", because(reason.as_deref()))]
+    RunNotPublished {
+        /// The lake.
+        lake: String,
+        /// The run.
+        run_id: String,
+        /// Where it stands.
+        status: &'static str,
+        /// The stable identifier of the error that it ended with.
+        reason: Option<String>,
+    },
+    /// The lake has no run of that name.
+    #[error("{lake} has no run `{wanted}`")]
     NoSuchRun {
         /// The lake.
         lake: String,
@@ -172,6 +185,7 @@ impl Error {
             Self::CannotReplay { .. } => "cannot_replay",
             Self::NothingPublished { .. } => "nothing_published",
             Self::NoSuchRun { .. } => "no_such_run",
+            Self::RunNotPublished { .. } => "run_not_published",
         }
     }
 
@@ -197,7 +211,17 @@ impl Error {
             Self::Encoders(error) => error.hint(),
             Self::Records(error) => error.hint(),
             Self::NothingPublished { lake } => {
-                Some(format!("run `ossature build SRC --lake {lake}`"))
+                let build = format!("`ossature build SRC --lake {lake}`");
+                let folder = Lake::try_new(lake).ok().and_then(|lake| lake.local_path());
+                Some(match folder {
+                    Some(folder) if !folder.exists() => {
+                        format!("there is no such folder: see to `--lake`, or run {build}")
+                    }
+                    _ => format!("run {build}"),
+                })
+            }
+            Self::RunNotPublished { lake, run_id, .. } => {
+                Some(format!("`ossature show {run_id} --lake {lake}` tells how it ended"))
             }
             Self::NoSuchRun { lake, .. } => Some(format!("run `ossature runs --lake {lake}`")),
             Self::OtherRecord { .. } => Some(
@@ -240,6 +264,10 @@ impl Error {
         let is_exhausted = matches!(error.find_root(), DataFusionError::ResourcesExhausted(_));
         is_exhausted.then_some("memory_exhausted")
     }
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map(|code| format!(" ({code})")).unwrap_or_default()
 }
 
 /// Every reason once, with the tables that it holds for.

@@ -25,7 +25,7 @@ impl PublishedRun {
     /// Tables are read as `graph` declares them; a table that it does not declare is read as it is stored. The records
     /// of the runs are there as `runs.<table>`, at their newest versions.
     ///
-    /// **Errors**: [`Error::NothingPublished`], [`Error::NoSuchRun`], [`Error::Registry`].
+    /// **Errors**: [`Error::NothingPublished`], [`Error::NoSuchRun`], [`Error::RunNotPublished`], [`Error::Registry`].
     pub async fn open(
         lake: &Lake,
         graph: &ViewGraph,
@@ -101,16 +101,38 @@ pub(crate) async fn find(lake: &Lake, run_id: Option<&str>) -> Result<RunManifes
             .ok_or_else(|| Error::NothingPublished {
                 lake: lake.to_string(),
             }),
-        Some(wanted) => ledger
-            .run(wanted)
-            .await?
-            .map(|record| record.manifest)
-            .filter(|manifest| manifest.status == RunStatusV1::Completed)
-            .ok_or_else(|| Error::NoSuchRun {
-                lake: lake.to_string(),
-                wanted: wanted.to_owned(),
-            }),
+        Some(wanted) => {
+            let record = ledger.run(wanted).await?;
+            let manifest = record.map(|record| record.manifest);
+            check_published(lake, wanted, manifest.as_ref()).cloned()
+        }
     }
+}
+
+/// The manifest of a run, if it was published.
+///
+/// **Errors**: [`Error::NoSuchRun`], [`Error::RunNotPublished`].
+pub(crate) fn check_published<'a>(
+    lake: &Lake,
+    wanted: &str,
+    manifest: Option<&'a RunManifestV1>,
+) -> Result<&'a RunManifestV1, Error> {
+    let manifest = manifest.ok_or_else(|| Error::NoSuchRun {
+        lake: lake.to_string(),
+        wanted: wanted.to_owned(),
+    })?;
+    if manifest.status == RunStatusV1::Completed {
+        return Ok(manifest);
+    }
+    Err(Error::RunNotPublished {
+        lake: lake.to_string(),
+        run_id: wanted.to_owned(),
+        status: manifest.status.as_str(),
+        reason: manifest
+            .failure
+            .as_ref()
+            .map(|failure| failure.code.clone()),
+    })
 }
 
 /// The contract of a table that is no longer declared: its stored columns.

@@ -10,7 +10,7 @@ use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, TablePin, Vers
 use ossature_view_graph::ViewGraph;
 use ossature_write_pipeline::{Damage, FileVerifier, VerifiedFiles, redact};
 
-use crate::published::stored_contract;
+use crate::published::{check_published, stored_contract};
 use crate::{Error, describe};
 
 /// Which runs of a lake are verified.
@@ -427,15 +427,13 @@ fn published(
     let found: Vec<RunManifestV1> = match wanted {
         VerifiedRuns::Newest => completed.next_back().into_iter().cloned().collect(),
         VerifiedRuns::All => completed.cloned().collect(),
-        VerifiedRuns::One(wanted) => match completed.find(|run| run.run_id == *wanted) {
-            Some(run) => vec![run.clone()],
-            None => {
-                return Err(Error::NoSuchRun {
-                    lake: lake.to_string(),
-                    wanted: wanted.clone(),
-                });
-            }
-        },
+        VerifiedRuns::One(wanted) => {
+            let run = runs
+                .iter()
+                .map(|run| &run.manifest)
+                .find(|run| run.run_id == *wanted);
+            vec![check_published(lake, wanted, run)?.clone()]
+        }
     };
     if found.is_empty() {
         return Err(Error::NothingPublished {

@@ -55,10 +55,12 @@ fn a_lake_without_runs_has_nothing_to_query() -> Result<(), Failure> {
         &[
             "nothing_published",
             "has no published run",
-            "help: run `ossature build",
+            "help: there is no such folder: see to `--lake`, or run `ossature build",
         ],
     )?;
-    assert_eq!(lake.runs()?.len(), 0);
+    let runs = ossature(lake.arguments(&["runs", "--format", "json"]))?;
+    assert_eq!((runs.code, runs.stdout.trim()), (Some(0), "[]"));
+    assert!(runs.stderr.starts_with("warning: no run is recorded in"));
     check(
         lake.arguments(&["show", "nobody"]),
         2,

@@ -122,5 +122,20 @@ fn a_failed_write_tells_what_it_left_behind() -> Result<(), Failure> {
         assert!(people.contains(orphan), "{orphan} in\n{people}");
     }
     assert!(!table.join("_delta_log/00000000000000000001.json").exists());
+
+    // Whoever wants to read what it published is told what became of it.
+    for command in [
+        &["query", "SELECT 1", "--run", run][..],
+        &["verify", run],
+        &["replay", run],
+    ] {
+        let answer = ossature(lake.arguments(command))?;
+        assert_eq!(answer.code, Some(2), "{}", answer.stderr);
+        assert!(
+            answer.stderr.contains("run_not_published"),
+            "{}",
+            answer.stderr
+        );
+    }
     Ok(())
 }
