@@ -66,7 +66,7 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
     let progress = Arc::new(Progress::of_files(listing.files().len() as u64));
     let observer = Arc::clone(&progress);
     let times = events.times();
-    let request = RunRequest {
+    let mut request = RunRequest {
         start: run_start(&arguments),
         versions: versions(),
         graph,
@@ -94,6 +94,8 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<(), Error> {
     let mut signals = Signals::listen().map_err(|source| Error::Runtime { source })?;
     let lock = LakeLock::take(&lake, &mut signals).await?;
     let abandoned = lock.abort_abandoned(&lake).await?;
+    // To wait for somebody else's build is no part of the run.
+    request.start.started_at_unix_ms = now_unix_ms();
     let (begun, interrupt) = signals
         .hold_back(Box::pin(Run::begin(request)))
         .await

@@ -14,6 +14,7 @@ use arrow::json::writer::{EncoderOptions, JsonArray, make_encoder};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
+use datafusion::prelude::col;
 use futures::StreamExt;
 use ossature_pipeline::PublishedRun;
 use ossature_registry::{Lake, SessionSpec, count_operators};
@@ -109,7 +110,17 @@ async fn answer(published: &PublishedRun, sql: &str) -> Result<SendableRecordBat
             reason: error.strip_backtrace(),
         })?;
     let frame = session.execute_logical_plan(plan).await;
-    let rows = frame.map_err(Error::of_query)?.execute_stream().await;
+    let mut frame = frame.map_err(Error::of_query)?;
+    let words: Vec<&str> = sql
+        .trim_end_matches([';', ' ', '\n'])
+        .split_whitespace()
+        .collect();
+    if words.join(" ").eq_ignore_ascii_case("show tables") {
+        // The engine lists them as its maps have them.
+        let by = ["table_schema", "table_name"].map(|name| col(name).sort(true, false));
+        frame = frame.sort(by.to_vec()).map_err(Error::of_query)?;
+    }
+    let rows = frame.execute_stream().await;
     rows.map_err(Error::of_query)
 }
 

@@ -276,6 +276,12 @@ fn tables_are_found_as_the_hints_say() -> Result<(), Failure> {
     ] {
         assert!(tables.contains(name), "{name} in\n{tables}");
     }
+    let of_stages = tables
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(','));
+    let listed: Vec<&str> = of_stages.map(|(_, table)| table).collect();
+    assert!(listed.is_sorted(), "{tables}");
     let columns = output(
         shop.lake
             .arguments(&["query", "DESCRIBE cpg_nodes", "--format", "csv"]),
