@@ -14,7 +14,9 @@ fn main() -> io::Result<()> {
     for folder in sorted(&crates)? {
         println!("cargo::rerun-if-changed={}", folder.join("src").display());
         collect(&folder.join("src"), &mut files)?;
-        files.push(folder.join("Cargo.toml"));
+        let manifest = folder.join("Cargo.toml");
+        println!("cargo::rerun-if-changed={}", manifest.display());
+        files.push(manifest);
     }
     println!("cargo::rerun-if-changed={}", lock.display());
     let mut digest = Sha256::new();

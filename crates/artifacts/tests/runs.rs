@@ -145,7 +145,7 @@ fn unplanned() -> OutputRecords {
     OutputRecords {
         plan: None,
         write_artifact_id: Fingerprint::from_bytes([7; 32]),
-        cache: None,
+        cache_status: None,
     }
 }
 

@@ -199,8 +199,9 @@ impl ViewCache {
         let Some((run, output)) = published else {
             return Found::Unpublished;
         };
-        if output.cache_key.map(DigestV1::fingerprint) != Some(key.digest()) {
-            return Found::Other(key.differing(plan, run, output));
+        let differing = key.differing(plan, run, output);
+        if !differing.is_empty() {
+            return Found::Other(differing);
         }
         match verify(&mut self.verifier, output, request).await {
             Ok(outcome) => Found::Stored(Box::new(outcome)),

@@ -99,37 +99,36 @@ impl FeedConsumer {
         let published = Dataset::try_new(&self.contract, &open).await?;
         let cursors = FeedCursors::of(&self.lake);
         let before = cursors.newest(&self.name, dataset).await?;
-        let next = match &before {
-            None => Next::Snapshot {
-                mode: FeedModeV1::InitialSnapshot,
-                class: None,
-                reason: "nothing had been taken before".to_owned(),
-            },
+        let snapshot = || FeedRows::Snapshot(Box::new(published.clone()));
+        let (mode, class, reason, rows) = match &before {
+            None => {
+                let reason = "nothing had been taken before".to_owned();
+                (FeedModeV1::InitialSnapshot, None, reason, snapshot())
+            }
             Some(before) => match self.changes(before, &location, output, &published).await? {
                 Ok(None) => return Ok(None),
-                Ok(Some(feed)) => Next::Changes(Box::new(feed)),
-                Err(broken) => self.settle(broken)?,
+                Ok(Some(feed)) => {
+                    let (taken, until) = (before.cursor, output.version);
+                    let reason =
+                        format!("versions behind {taken}, up to {until}, were not taken yet");
+                    let class = feed.facts().class.code().to_owned();
+                    let rows = FeedRows::Changes(Box::new(feed));
+                    (FeedModeV1::Changes, Some(class), reason, rows)
+                }
+                Err(Broken { class, reason }) => match self.on_broken {
+                    OnBrokenFeed::FullRefresh => {
+                        (FeedModeV1::FullRefresh, Some(class), reason, snapshot())
+                    }
+                    OnBrokenFeed::Refuse => {
+                        return Err(Error::FeedBroken {
+                            consumer: self.name.clone(),
+                            dataset: dataset.clone(),
+                            class,
+                            reason,
+                        });
+                    }
+                },
             },
-        };
-        let (mode, class, reason, rows) = match next {
-            Next::Snapshot {
-                mode,
-                class,
-                reason,
-            } => {
-                let rows = FeedRows::Snapshot(Box::new(published));
-                (mode, class, reason, rows)
-            }
-            Next::Changes(feed) => {
-                let facts = feed.facts();
-                let reason = match facts.versions {
-                    Some((from, to)) if from == to => format!("version {to} was not taken yet"),
-                    Some((from, to)) => format!("versions {from} to {to} were not taken yet"),
-                    None => "no version was left to take".to_owned(),
-                };
-                let class = Some(facts.class.code().to_owned());
-                (FeedModeV1::Changes, class, reason, FeedRows::Changes(feed))
-            }
         };
         let counted = count(&rows).await;
         Ok(Some(FeedReading {
@@ -245,22 +244,6 @@ impl FeedConsumer {
         }
         Ok(Ok(Some(feed)))
     }
-
-    fn settle(&self, Broken { class, reason }: Broken) -> Result<Next, Error> {
-        match self.on_broken {
-            OnBrokenFeed::FullRefresh => Ok(Next::Snapshot {
-                mode: FeedModeV1::FullRefresh,
-                class: Some(class),
-                reason,
-            }),
-            OnBrokenFeed::Refuse => Err(Error::FeedBroken {
-                consumer: self.name.clone(),
-                dataset: self.contract.name().clone(),
-                class,
-                reason,
-            }),
-        }
-    }
 }
 
 impl FeedReading {
@@ -350,16 +333,6 @@ async fn count(rows: &FeedRows) -> Result<BTreeMap<String, u64>, DataFusionError
         }));
     }
     Ok(rows)
-}
-
-/// Where a consumer goes on.
-enum Next {
-    Snapshot {
-        mode: FeedModeV1,
-        class: Option<String>,
-        reason: String,
-    },
-    Changes(Box<ChangeFeed>),
 }
 
 /// Why changes cannot be read.

@@ -271,7 +271,7 @@ impl Run {
         let planned = PlanArtifactV1::of(name, &bundle);
         let Lookup { decision, stored } =
             Box::pin(self.cache.look_up(&key, &planned, &request)).await;
-        let cache = Some((key.digest(), decision.status));
+        let cache_status = Some(decision.status);
         self.decide(decision, name)?;
         let plan_record = Some(PlanRecord {
             fingerprint: bundle.fingerprint(),
@@ -281,14 +281,14 @@ impl Run {
         self.plans.push(planned);
         if let Some(outcome) = stored {
             (self.request.observer)(Event::wrote(&outcome, true));
-            return self.take(&outcome, plan_record, cache).await;
+            return self.take(&outcome, plan_record, cache_status).await;
         }
         let rows = Box::pin(begin_rows(name.clone(), plan, state)).await?;
         let outcome = write_stream(request, self.pool.clone(), rows)
             .await
             .map_err(|failure| self.failures.note(failure))?;
         (self.request.observer)(Event::wrote(&outcome, false));
-        self.take(&outcome, plan_record, cache).await
+        self.take(&outcome, plan_record, cache_status).await
     }
 
     /// Records what became of a view, with the sources and views on both sides of it.
@@ -305,14 +305,14 @@ impl Run {
         &mut self,
         outcome: &WriteOutcome,
         plan: Option<PlanRecord>,
-        cache: Option<(Fingerprint, CacheStatusV1)>,
+        cache_status: Option<CacheStatusV1>,
     ) -> Result<(), Error> {
         let location = self.request.lake.location(outcome.contract.name())?;
         let dataset = open_dataset(&outcome.contract, &location, Some(outcome.version)).await?;
         let records = OutputRecords {
             plan,
             write_artifact_id: self.artifacts.record_write(outcome)?,
-            cache,
+            cache_status,
         };
         self.artifacts.record_scan(dataset.facts())?;
         self.catalog.register(&dataset)?;

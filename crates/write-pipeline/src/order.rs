@@ -401,7 +401,7 @@ impl OrderColumn {
             }
             judged
         };
-        neighbours.judge(look, compare);
+        neighbours.judge(look, |a, b| self.directed(compare(a, b)));
     }
 
     /// An order of values as one of rows.

@@ -332,7 +332,6 @@ pub(super) fn run_manifest() -> Result<Envelope, Error> {
             write_artifact_id: digest(0x44),
             plan_artifact_id: Some(digest(0x45)),
             writer_version: 2,
-            cache_key: Some(digest(0x46)),
             cache_status: Some(CacheStatusV1::Miss),
         }],
         records: vec![records_pin()],

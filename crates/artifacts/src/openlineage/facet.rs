@@ -543,7 +543,6 @@ impl TableIdentity {
             write_artifact_id,
             plan_artifact_id: _,
             writer_version: _,
-            cache_key: _,
             cache_status: _,
         } = output;
         Self {

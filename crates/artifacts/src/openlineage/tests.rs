@@ -91,7 +91,6 @@ fn output(name: &str, version_before: u64, is_computed: bool) -> OutputV1 {
         write_artifact_id: digest(5),
         plan_artifact_id: is_computed.then(|| digest(6)),
         writer_version: 2,
-        cache_key: is_computed.then(|| digest(8)),
         cache_status: is_computed.then_some(CacheStatusV1::Hit),
     }
 }

@@ -47,8 +47,9 @@ pub struct ViewCacheV1 {
     pub status: CacheStatusV1,
     /// Why, in words.
     pub reason: String,
-    /// What differs from the published version: `rows` of inputs, the `query`, its `functions` or the columns of its inputs, the
-    /// `environment`, the `contract`, the `policy` or the `writer`. Empty unless it is a miss, and where nothing was published.
+    /// What differs from the published version: `rows` of inputs, the `query`, the `environment`, the `contract`, the `policy` or
+    /// the `writer`; `functions` stands for the versions of functions and the columns of inputs, where rows and query are the
+    /// same. Empty unless it is a miss, and where nothing was published.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differs: Vec<String>,
     /// What the rows and the bytes of the table depend on, as one digest; none of a view without a table.

@@ -154,10 +154,6 @@ pub struct OutputV1 {
     pub plan_artifact_id: Option<DigestV1>,
     /// The version of the rules by which rows become files.
     pub writer_version: u32,
-    /// What the rows and the bytes depend on, as one digest, where a plan computed the rows: a later run with the same key takes
-    /// the version as it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cache_key: Option<DigestV1>,
     /// Whether a plan computed the rows in this run, or the version was there already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_status: Option<CacheStatusV1>,
@@ -170,8 +166,8 @@ pub struct OutputRecords {
     pub plan: Option<PlanRecord>,
     /// The id of the write's artifact.
     pub write_artifact_id: Fingerprint,
-    /// What the rows and the bytes depend on, where a plan computed the rows, and what became of the view.
-    pub cache: Option<(Fingerprint, CacheStatusV1)>,
+    /// What became of the view, where a plan computed the rows.
+    pub cache_status: Option<CacheStatusV1>,
 }
 
 /// The record of a plan.
@@ -209,7 +205,7 @@ impl OutputV1 {
         let OutputRecords {
             plan,
             write_artifact_id,
-            cache,
+            cache_status,
         } = records;
         Self {
             name: contract.name().to_string(),
@@ -229,8 +225,7 @@ impl OutputV1 {
             write_artifact_id: DigestV1::from(write_artifact_id),
             plan_artifact_id: plan.map(|it| DigestV1::from(it.artifact_id)),
             writer_version: WRITER_VERSION,
-            cache_key: cache.map(|(key, _)| DigestV1::from(key)),
-            cache_status: cache.map(|(_, status)| status),
+            cache_status,
         }
     }
 }

@@ -161,8 +161,8 @@ async fn a_copy_is_kept_in_step_through_every_kind_of_change() {
     });
     expect_test::expect![[r#"
         None to 1: initial_snapshot, none, nothing had been taken before: snapshot 3
-        Some(1) to 3: changes, ok, versions v2 to v3 were not taken yet: delete 7, insert 6
-        Some(3) to 5: changes, ok, versions v4 to v5 were not taken yet: delete 2, insert 2"#]]
+        Some(1) to 3: changes, ok, versions behind 1, up to 3, were not taken yet: delete 7, insert 6
+        Some(3) to 5: changes, ok, versions behind 3, up to 5, were not taken yet: delete 2, insert 2"#]]
     .assert_eq(&taken.collect::<Vec<_>>().join("\n"));
 }
 
