@@ -152,6 +152,88 @@ async fn a_table_that_may_only_grow_is_created_by_no_overwrite_and_is_freed_by_o
     Ok(())
 }
 
+/// A table that ceases to be append-only does so behind every check, in a commit that changes nothing else.
+#[tokio::test]
+async fn a_table_that_may_only_grow_is_freed_by_no_write_that_fails() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    let grows = TablePolicy::default().features([DeltaFeature::AppendOnly]);
+    write(
+        asked(&lake, &contract, &grows, WriteMode::Append)?,
+        1,
+        [rows(0..50)?],
+    )
+    .await?;
+    let before = files_below(lake.path(), lake.path())?;
+    let constrained = TablePolicy::default()
+        .change_feed(true)
+        .constraints([("small", "id < 20")])
+        .persist_constraints(true);
+
+    // Of rows that stay it is not true.
+    for mode in [WriteMode::Merge, WriteMode::Replace(Vec::new())] {
+        let request = asked(&lake, &contract, &constrained, mode)?;
+        let refused = write(request, 1, [rows(0..5)?]).await.err();
+        assert_eq!(
+            refused.as_ref().and_then(code_of),
+            Some("stored_rows_violate")
+        );
+        assert_eq!(files_below(lake.path(), lake.path())?, before);
+    }
+    // Of the new ones neither.
+    let refused = overwrite(&lake, &constrained, 0..30).await.err();
+    assert_eq!(
+        refused.as_ref().and_then(code_of),
+        Some("constraint_violated")
+    );
+    assert_eq!(files_below(lake.path(), lake.path())?, before);
+
+    let freed = overwrite(&lake, &constrained, 0..15).await?;
+    assert_eq!(
+        (freed.version_before.number(), freed.version.number()),
+        (2, 3)
+    );
+    // The first of the two commits says that rows may go, and the other brings the rest, the rows included.
+    let configuration = |version| -> Result<BTreeMap<String, Value>, Failure> {
+        let metadata = actions(&lake, version, "metaData")?;
+        Ok(serde_json::from_value(
+            metadata[0]["configuration"].clone(),
+        )?)
+    };
+    let mut alone = configuration(0)?;
+    alone.insert("delta.appendOnly".to_owned(), "false".into());
+    assert_eq!(configuration(2)?, alone);
+    assert_eq!(actions(&lake, 2, "protocol")?.len(), 0);
+    alone.insert("delta.enableChangeDataFeed".to_owned(), "true".into());
+    alone.insert("delta.constraints.small".to_owned(), "id < 20".into());
+    assert_eq!(configuration(3)?, alone);
+    assert_eq!(actions(&lake, 3, "protocol")?.len(), 1);
+    assert_eq!(
+        freed.enablement.newly_enabled,
+        [DeltaFeature::ChangeDataFeed, DeltaFeature::CheckConstraints].into()
+    );
+    assert_eq!(freed.enablement.properties_set.len(), 3);
+    Ok(())
+}
+
+/// Without a row that goes, nothing has to be allowed before.
+#[tokio::test]
+async fn a_table_whose_rows_stay_is_freed_in_one_commit() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    let grows = TablePolicy::default().features([DeltaFeature::AppendOnly]);
+    let append = asked(&lake, &contract, &grows, WriteMode::Append)?;
+    write(append, 1, [rows(0..10)?]).await?;
+    let request = asked(&lake, &contract, &TablePolicy::default(), WriteMode::Merge)?;
+    let freed = write(request, 1, []).await?;
+    assert_eq!((freed.version.number(), freed.files_added), (2, 0));
+    assert_eq!(
+        actions(&lake, 2, "metaData")?[0]["configuration"]["delta.appendOnly"],
+        "false"
+    );
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_commit_that_a_checkpoint_is_due_behind_has_one() -> Result<(), Failure> {
     let lake = TemporaryLake::try_new()?;

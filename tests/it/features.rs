@@ -7,17 +7,21 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::Int64Type;
-use arrow_array::{Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow_array::{Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use buoyant_kernel::table_features::TableFeature;
 use deltalake_core::kernel::transaction::PROTOCOL;
 use ossature_delta_policy::{
     ColumnMapping, DeltaFeature, Enablement, FEATURES, FeatureGate, FeatureSpec, PolicyOverrides,
-    Protocol, ProtocolSupport, Side, Support, TablePolicy, gate, resolve,
+    Protocol, ProtocolSupport, SchemaMode, Side, Support, TablePolicy, gate, resolve,
 };
-use ossature_registry::{Error, SessionSpec, StoredTable, TableLocation, open_stored, open_table};
-use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec};
-use ossature_tests::{Failure, HandMade, TemporaryLake, request, write};
+use ossature_registry::{
+    Error, ScanMode, SessionSpec, StoredTable, TableLocation, open_stored, open_table,
+};
+use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec, FieldSpec};
+use ossature_tests::{Failure, HandMade, TemporaryLake, code_of, request, write};
 use ossature_write_pipeline::WriteMode;
 use serde_json::{Value, json};
+use strum::IntoEnumIterator as _;
 
 const NAME: &str = "cpg.theirs";
 
@@ -197,6 +201,17 @@ async fn probe(table: &Theirs) -> Result<Support, Failure> {
     } else {
         Support::Refused
     })
+}
+
+/// An upgrade of the runtime whose kernel knows one more by name fails here.
+#[test]
+fn every_feature_that_the_kernel_knows_is_in_the_table() {
+    let known = TableFeature::iter().filter(|feature| !matches!(feature, TableFeature::Unknown(_)));
+    let missing: Vec<String> = known
+        .map(|feature| feature.to_string())
+        .filter(|name| DeltaFeature::from_name(name).is_none())
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 /// An upgrade of the runtime that learns or forgets a feature fails here: [`FEATURES`] is to follow.
@@ -501,6 +516,141 @@ async fn values_other_than_the_generated_ones_are_not_written() -> Result<(), Fa
     let theirs = Theirs::try_new(&HandMade::versions(1, 4), &field, &json!({}))?;
     let code = theirs.check_refused(WriteMode::Append, ids([8])?).await?;
     assert_eq!(code, "constraint_violated");
+    Ok(())
+}
+
+/// What other writers say of columns is not dropped in passing.
+#[tokio::test]
+async fn columns_with_expressions_are_replaced_by_no_schema() -> Result<(), Failure> {
+    let rule = json!({"expression": {"expression": "id > 0"}}).to_string();
+    let one = [
+        (json!({"delta.invariants": rule}), HandMade::versions(1, 2)),
+        (
+            json!({"delta.generationExpression": "7"}),
+            HandMade::versions(1, 4),
+        ),
+    ];
+    let nested = |metadata: &Value| {
+        let inner = json!({"type": "struct", "fields": [id_field(metadata)]});
+        json!({"name": "s", "type": inner, "nullable": true, "metadata": {}})
+    };
+    for (metadata, protocol) in one {
+        for fields in [
+            vec![id_field(&metadata)],
+            vec![id_field(&json!({})), nested(&metadata)],
+        ] {
+            let lake = TemporaryLake::try_new()?;
+            let mut table = HandMade::try_new(lake.location(NAME)?.to_string())?;
+            let metadata = HandMade::metadata(&json!(fields), &[], &json!({}));
+            table.commit(&[protocol.clone(), metadata])?;
+            let theirs = Theirs { lake, table };
+            let contract = DatasetSpec::builder(NAME, "")
+                .column(ColumnSpec::required("id", ColumnType::Utf8)?)
+                .build()?;
+            let policy = TablePolicy::default().schema_mode(SchemaMode::Replace);
+            let (before, nothing) = (theirs.files()?, PolicyOverrides::none());
+            let mut request = request(&theirs.lake.lake, &contract, 100, WriteMode::Overwrite)?;
+            request.policy = resolve(&nothing, &nothing, &contract, &policy, &[])?;
+            let ids = StringArray::from(vec!["a"]);
+            let rows = RecordBatch::try_from_iter([("id", Arc::new(ids) as _)])?;
+            let refused = write(request, 1, [rows]).await.err();
+            let said = refused.as_ref().map(ToString::to_string);
+            assert_eq!(refused.as_ref().and_then(code_of), Some("policy_refused"));
+            let said = said.unwrap_or_default();
+            assert!(said.contains("cannot be disabled safely"), "{said}");
+            assert_eq!(theirs.files()?, before);
+        }
+    }
+    Ok(())
+}
+
+/// A nested field that is new changes nothing in what is said of those that were there.
+#[tokio::test]
+async fn columns_that_get_fields_keep_what_is_said_of_them() -> Result<(), Failure> {
+    let noted = json!({"delta.note": "kept", "comment": "theirs"});
+    let struct_of = |fields: Value| json!({"type": "struct", "fields": fields});
+    let list_of =
+        |inner: Value| json!({"type": "array", "elementType": inner, "containsNull": true});
+    let map_of = |inner: Value| json!({"type": "map", "keyType": "string", "valueType": inner, "valueContainsNull": true});
+    let field = |name: &str, data_type: Value| json!({"name": name, "type": data_type, "nullable": true, "metadata": noted});
+    let inner = || struct_of(json!([field("a", json!("long"))]));
+    let fields = json!([
+        id_field(&json!({})),
+        field("s", inner()),
+        field("l", list_of(inner())),
+        field("m", map_of(inner())),
+    ]);
+    let lake = TemporaryLake::try_new()?;
+    let mut table = HandMade::try_new(lake.location(NAME)?.to_string())?;
+    let metadata = HandMade::metadata(&fields, &[], &json!({}));
+    table.commit(&[HandMade::versions(1, 2), metadata])?;
+    let theirs = Theirs { lake, table };
+
+    let long = |name| FieldSpec::nullable(name, ColumnType::Int64);
+    let both = ColumnType::Struct(vec![long("b")?, long("a")?]);
+    let list = ColumnType::List(Box::new(FieldSpec::nullable("element", both.clone())?));
+    let map = ColumnType::Map {
+        key: Box::new(ColumnType::Utf8),
+        value: Box::new(FieldSpec::nullable("value", both.clone())?),
+    };
+    let contract = DatasetSpec::builder(NAME, "")
+        .column(ColumnSpec::required("id", ColumnType::Int64)?)
+        .column(ColumnSpec::nullable("s", both)?)
+        .column(ColumnSpec::nullable("l", list)?)
+        .column(ColumnSpec::nullable("m", map)?)
+        .build()?;
+    let nothing = PolicyOverrides::none();
+    let policy = TablePolicy::default().schema_mode(SchemaMode::Additive);
+    let mut request = request(&theirs.lake.lake, &contract, 100, WriteMode::Append)?;
+    request.policy = resolve(&nothing, &nothing, &contract, &policy, &[])?;
+    let rows = RecordBatch::new_empty(contract.arrow_schema());
+    write(request, 1, [rows]).await?;
+
+    let metadata = theirs.actions("metaData")?;
+    let schema = metadata.last().and_then(|it| it["schemaString"].as_str());
+    let schema: Value = serde_json::from_str(schema.ok_or("no schema")?)?;
+    let places = [
+        ("s", "/type/fields"),
+        ("l", "/type/elementType/fields"),
+        ("m", "/type/valueType/fields"),
+    ];
+    for (at, (name, inside)) in (1..).zip(places) {
+        let column = &schema["fields"][at];
+        assert_eq!(column["name"], name);
+        assert_eq!(column["metadata"], noted, "{column}");
+        let fields = column.pointer(inside).and_then(Value::as_array);
+        let fields = fields.ok_or("no fields")?;
+        let told = fields
+            .iter()
+            .map(|field| (&field["name"], &field["metadata"]));
+        let none = json!({});
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            [(&json!("b"), &none), (&json!("a"), &noted)]
+        );
+    }
+    Ok(())
+}
+
+/// Files of ours in a table that somebody else took further than the runtime reads.
+#[tokio::test]
+async fn a_table_of_ours_is_read_no_further_than_its_protocol_is_known() -> Result<(), Failure> {
+    let theirs = absent()?;
+    theirs.write(WriteMode::Append, ids(1..=3)?).await?;
+    assert_eq!(theirs.open().await?.mode(), ScanMode::Direct);
+    // The newest commit looks like one of ours, with a feature that does not stop the log from being loaded.
+    let mut newest = theirs.log()?.pop().ok_or("no commit")?;
+    newest.retain(|action| action.get("commitInfo").is_some());
+    let features = ["typeWidening", "appendOnly", "invariants"];
+    newest.push(HandMade::features(&features[..1], &features));
+    let log = theirs.table.folder().join("_delta_log");
+    let lines = newest.iter().map(|action| format!("{action}\n"));
+    std::fs::write(
+        log.join(format!("{:020}.json", 2)),
+        lines.collect::<String>(),
+    )?;
+    let refused = theirs.open().await.err().map(|error| error.code());
+    assert_eq!(refused, Some("unsupported_table"));
     Ok(())
 }
 

@@ -34,7 +34,11 @@ async fn kept_up(
             .collect(),
         is_dry_run,
     };
-    Ok(maintain(&asked, &EncodePool::try_new(NonZeroUsize::MIN)?).await?)
+    let done = maintain(&asked, &EncodePool::try_new(NonZeroUsize::MIN)?).await;
+    match done.failure {
+        Some(failure) => Err(failure.into()),
+        None => Ok(done.facts),
+    }
 }
 
 fn of(facts: &[MaintenanceFact], upkeep: Upkeep) -> Result<&MaintenanceFact, Failure> {
@@ -198,5 +202,39 @@ async fn a_checkpoint_is_written_when_it_is_due() -> Result<(), Failure> {
     let small = policy.compaction(Compaction::Auto { small_files_max: 1 });
     let compacted = kept_up(&lake, &small, &[], false).await?;
     assert!(of(&compacted, Upkeep::Compaction)?.is_done);
+    Ok(())
+}
+
+/// A checkpoint cannot be put where a folder is.
+#[tokio::test]
+async fn what_was_done_is_told_although_the_next_step_fails() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    for at in 0..6 {
+        let append = request(&lake.lake, &contract, 100, WriteMode::Append)?;
+        write(append, 1, [rows(at * 10..at * 10 + 10)?]).await?;
+    }
+    let log = lake.location("cpg.things")?.to_string() + "_delta_log";
+    let inside = Path::new(&log).join("00000000000000000007.checkpoint.parquet/inside");
+    std::fs::create_dir_all(inside)?;
+    let policy = TablePolicy::default()
+        .compaction(Compaction::Auto { small_files_max: 3 })
+        .checkpoint_commits_interval(3.try_into()?);
+    let nothing = PolicyOverrides::none();
+    let mut write = request(&lake.lake, &contract, 100, WriteMode::Overwrite)?;
+    write.policy = resolve(&nothing, &nothing, &contract, &policy, &[])?;
+    let asked = MaintenanceRequest {
+        write,
+        pinned: BTreeSet::new(),
+        is_dry_run: false,
+    };
+    let done = maintain(&asked, &EncodePool::try_new(NonZeroUsize::MIN)?).await;
+    assert!(done.failure.is_some());
+    let told: Vec<_> = done
+        .facts
+        .iter()
+        .map(|fact| (fact.upkeep, fact.version.number()))
+        .collect();
+    assert_eq!(told, [(Upkeep::Compaction, 7)]);
     Ok(())
 }

@@ -368,6 +368,95 @@ async fn callers_cannot_set_the_writers_commit_keys() -> Result<(), Failure> {
     Ok(())
 }
 
+/// What a log says is read in full by everybody who opens the table, and means what the protocol says it means.
+#[tokio::test]
+async fn keys_of_a_caller_are_small_and_none_of_the_protocols() -> Result<(), Failure> {
+    let contract = things("cpg.things")?;
+    let with = async |key: &str, value: Value| -> Result<_, Failure> {
+        let lake = TemporaryLake::try_new()?;
+        let mut request = request(&lake.lake, &contract, 100, WriteMode::Overwrite)?;
+        let metadata = &mut request.provenance.metadata;
+        metadata.insert(key.to_owned(), value);
+        let refused = write(request, 1, [rows(0..10)?]).await.err();
+        let location = lake.location("cpg.things")?.to_string();
+        assert_eq!(refused.is_some(), !Path::new(&location).exists());
+        Ok(refused.as_ref().and_then(code_of))
+    };
+    for key in [
+        "engineInfo",
+        "operation",
+        "timestamp",
+        "txnId",
+        "clientVersion",
+    ] {
+        assert_eq!(
+            with(key, "x".into()).await?,
+            Some("reserved_commit_key"),
+            "{key}"
+        );
+    }
+    // With its key and what stands around it, 64 KiB.
+    let fits = (64 << 10) - r#"{"note":""}"#.len();
+    assert_eq!(with("note", "x".repeat(fits).into()).await?, None);
+    let refused = with("note", "x".repeat(fits + 1).into()).await?;
+    assert_eq!(refused, Some("commit_metadata_too_large"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn secrets_in_the_keys_of_a_caller_reach_no_log() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    let mut request = request(&lake.lake, &contract, 100, WriteMode::Overwrite)?;
+    let metadata = &mut request.provenance.metadata;
+    let nested = serde_json::json!({
+        "endpoint": "https://me:hunter2@host/path", "aws_session_token": ["hunter2"], "depth": 3,
+    });
+    metadata.insert("storage".to_owned(), nested);
+    metadata.insert("password".to_owned(), "hunter2".into());
+    metadata.insert("note".to_owned(), "SECRET_KEY=hunter2 is not told".into());
+    write(request, 1, [rows(0..10)?]).await?;
+    for (path, bytes) in files_below(lake.path(), lake.path())? {
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains("hunter2"), "{path}");
+    }
+    let log = lake.location("cpg.things")?.to_string() + "_delta_log/00000000000000000001.json";
+    let log = std::fs::read_to_string(log)?;
+    for kept in [
+        r#""endpoint":"https://host/path""#,
+        r#""depth":3"#,
+        "is not told",
+    ] {
+        assert!(log.contains(kept), "{kept} in {log}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_rows_are_no_commit() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    for _ in 0..2 {
+        let append = request(&lake.lake, &contract, 100, WriteMode::Append)?;
+        write(append, 1, [rows(0..10)?]).await?;
+    }
+    let before = files_below(lake.path(), lake.path())?;
+    for mode in [
+        WriteMode::Append,
+        WriteMode::Merge,
+        WriteMode::Replace(Vec::new()),
+    ] {
+        for batches in [vec![], vec![rows([])?]] {
+            let nothing = request(&lake.lake, &contract, 100, mode.clone())?;
+            let outcome = write(nothing, 1, batches).await?;
+            assert_eq!(outcome.version.number(), 2, "{mode}");
+            assert_eq!(outcome.files_added, 0);
+        }
+    }
+    assert_eq!(files_below(lake.path(), lake.path())?, before);
+    Ok(())
+}
+
 #[tokio::test]
 async fn appended_rows_stay_beside_equal_ones() -> Result<(), Failure> {
     let lake = TemporaryLake::try_new()?;

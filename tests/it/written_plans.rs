@@ -1,6 +1,6 @@
 //! Plans become tables: sorted as declared within the session's memory, or clustered by ranks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,13 +13,15 @@ use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use datafusion::prelude::SessionContext;
 use deltalake_core::DeltaTable;
 use deltalake_core::operations::optimize::OptimizeType;
-use ossature_delta_policy::{PolicyOverrides, StatsPolicy, TablePolicy, resolve};
+use ossature_delta_policy::{Compaction, PolicyOverrides, StatsPolicy, TablePolicy, resolve};
 use ossature_registry::{SessionSpec, open_table};
 use ossature_schema_spec::{ColumnName, ColumnSpec, ColumnType, DatasetSpec};
 use ossature_tests::{
     Failure, TemporaryLake, code_of, files_below, request, rows, things, write, write_foreign,
 };
-use ossature_write_pipeline::{EncodePool, WriteMode, WriteOutcome, WriteRequest, write_plan};
+use ossature_write_pipeline::{
+    EncodePool, MaintenanceRequest, WriteMode, WriteOutcome, WriteRequest, maintain, write_plan,
+};
 use serde_json::Value;
 
 async fn write_sql(
@@ -223,6 +225,105 @@ async fn clustering_by_ranks_skips_files_by_both_columns() -> Result<(), Failure
         assert_eq!(refused.as_ref().and_then(code_of), Some("clustered"));
     }
     assert!(seen[0] == seen[1]);
+    Ok(())
+}
+
+/// Rows that were appended lie by themselves until all are clustered anew, and no reader of changes sees it.
+#[tokio::test]
+async fn appended_rows_are_clustered_with_the_others_by_upkeep() -> Result<(), Failure> {
+    let contract = DatasetSpec::builder("cpg.places", "")
+        .column(ColumnSpec::required("across", ColumnType::Int64)?)
+        .column(ColumnSpec::required("along", ColumnType::Utf8)?)
+        .build()?;
+    let columns = vec![
+        ColumnName::try_new("across")?,
+        ColumnName::try_new("along")?,
+    ];
+    let policy = TablePolicy::default()
+        .rows_per_file_max(1000.try_into()?)
+        .cluster_by(columns.clone())
+        .compaction(Compaction::Auto { small_files_max: 3 })
+        .statistics(StatsPolicy::Explicit(columns));
+    let nothing = PolicyOverrides::none();
+    let asked = |lake: &TemporaryLake, mode| -> Result<WriteRequest, Failure> {
+        Ok(WriteRequest {
+            policy: resolve(&nothing, &nothing, &contract, &policy, &[])?,
+            ..request(&lake.lake, &contract, 1000, mode)?
+        })
+    };
+    let (lake, fresh) = (TemporaryLake::try_new()?, TemporaryLake::try_new()?);
+    let session = session(2, 64 << 20, &places()?)?;
+    let all = "SELECT along, across FROM shuffled";
+    let wanted = asked(&fresh, WriteMode::Overwrite)?;
+    let wanted = write_sql(wanted, &session, 2, all).await?;
+    for part in 0..8 {
+        let sql = format!("{all} WHERE across % 8 = {part}");
+        let part = asked(&lake, WriteMode::Append)?;
+        write_sql(part, &session, 2, &sql).await?;
+    }
+    let maintained = |is_dry_run| {
+        let asked = asked(&lake, WriteMode::Overwrite);
+        async move {
+            let request = MaintenanceRequest {
+                write: asked?,
+                pinned: BTreeSet::new(),
+                is_dry_run,
+            };
+            let done = maintain(&request, &EncodePool::try_new(NonZeroUsize::MIN)?).await;
+            let compaction = done.facts.into_iter().next();
+            match done.failure {
+                Some(failure) => Err(Failure::from(failure)),
+                None => Ok(compaction.ok_or("a compaction comes first")?),
+            }
+        }
+    };
+    assert!(maintained(true).await?.is_done);
+    let done = maintained(false).await?;
+    assert_eq!((done.is_done, done.version.number()), (true, 9));
+    let open = open_table(&lake.location("cpg.places")?, None).await?;
+    assert_eq!(open.commit().content, Some(wanted.content));
+    assert_eq!(done.files_added, wanted.files);
+    let log = lake.location("cpg.places")?.to_string() + "_delta_log/00000000000000000009.json";
+    let log = std::fs::read_to_string(log)?;
+    assert!(log.contains(r#""dataChange":false"#) && !log.contains(r#""dataChange":true"#));
+    assert!(!maintained(false).await?.is_done);
+    // Whoever brings rows changes them.
+    let compact = asked(&lake, WriteMode::Compact)?;
+    let refused = write_sql(compact, &session, 1, all).await.err();
+    assert_eq!(
+        refused.as_ref().and_then(code_of),
+        Some("rows_for_compaction")
+    );
+    Ok(())
+}
+
+/// Rows without an order, or with partitions, come in one sequence, whatever the session.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn plans_without_an_order_give_equal_files_too() -> Result<(), Failure> {
+    let contract = |partition: &[&str]| {
+        DatasetSpec::builder("cpg.notes", "")
+            .column(ColumnSpec::required("id", ColumnType::Int64)?)
+            .column(ColumnSpec::nullable("name", ColumnType::Utf8)?)
+            .key(["id"])
+            .partition_by(partition.iter().copied())
+            .build()
+    };
+    for partition in [&[][..], &["name"]] {
+        let contract = contract(partition)?;
+        let mut seen = Vec::new();
+        for threads in [1, 4] {
+            let lake = TemporaryLake::try_new()?;
+            let session = session(threads, 64 << 20, &rows((0..120_000).rev())?)?;
+            let request = request(&lake.lake, &contract, 10_000, WriteMode::Overwrite)?;
+            let sql = "SELECT id, 'part ' || id % 3 AS name FROM shuffled";
+            write_sql(request, &session, threads, sql).await?;
+            // A key alone is no order.
+            let open = open_table(&lake.location("cpg.notes")?, None).await?;
+            assert_eq!(open.commit().order, None);
+            seen.push(files_of(&lake)?);
+        }
+        assert!(seen[0] == seen[1], "{partition:?}");
+    }
     Ok(())
 }
 

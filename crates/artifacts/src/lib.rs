@@ -98,10 +98,11 @@ pub use payload::{
     DigestV1, DroppedV1, EnablementV1, EnvironmentV1, ExecutionProfileV1, ExtractSummaryV1,
     FailureV1, FeedConsumptionV1, FeedModeV1, LayoutV1, LeafLayoutV1, MaintenanceFactV1,
     OrderProofV1, OutputRecords, OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1,
-    PlanOutputV1, PlanRecord, PolicyArtifactV1, ProtocolReportV1, ProtocolV1, RequiredProtocolV1,
-    RunCompletion, RunManifestV1, RunOptionsV1, RunStart, RunStatusV1, ScanAlignmentV1,
-    ScanArtifactV1, ScanModeV1, SemanticFindingV1, SemanticValidationV1, StatsDecisionV1,
-    UsedColumnV1, VacuumV1, ViewCacheV1, WarningV1, WriteArtifactV1, WriteFailureV1,
+    PlanOutputV1, PlanRecord, PolicyArtifactV1, ProtocolReportV1, ProtocolV1, RefusedFeatureV1,
+    RequiredProtocolV1, RunCompletion, RunManifestV1, RunOptionsV1, RunStart, RunStatusV1,
+    ScanAlignmentV1, ScanArtifactV1, ScanModeV1, SemanticFindingV1, SemanticValidationV1,
+    StatsDecisionV1, UsedColumnV1, VacuumV1, ViewCacheV1, WarningV1, WriteArtifactV1,
+    WriteFailureV1,
 };
 pub use rejection::{Rejection, Violation, ViolationCode};
 pub use run_artifacts::RunArtifacts;

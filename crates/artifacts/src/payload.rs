@@ -37,7 +37,9 @@ pub use policy::{
     CompactionV1, DecidedV1, DroppedV1, PolicyArtifactV1, StatsDecisionV1, UsedColumnV1, VacuumV1,
     WarningV1,
 };
-pub use protocol::{EnablementV1, ProtocolReportV1, ProtocolV1, RequiredProtocolV1};
+pub use protocol::{
+    EnablementV1, ProtocolReportV1, ProtocolV1, RefusedFeatureV1, RequiredProtocolV1,
+};
 pub use scan::{OrderProofV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1};
 pub use validation::{SemanticFindingV1, SemanticValidationV1};
 pub use write::WriteArtifactV1;

@@ -185,6 +185,7 @@ pub(crate) struct ScanRow<'a> {
     pub(crate) version: i64,
     pub(crate) mode: &'a str,
     pub(crate) is_identity: bool,
+    pub(crate) is_ordered_as_declared: bool,
     pub(crate) alignments: &'a [ScanAlignmentV1],
     pub(crate) files: Option<i64>,
     pub(crate) bytes: Option<i64>,

@@ -17,8 +17,8 @@ use crate::rows::{
 use crate::stored::{Bytes, Stored, count};
 use crate::table::ArtifactTable;
 use crate::{
-    Error, PlanArtifactV1, ScanArtifactV1, SemanticValidationV1, ViewCacheV1, WriteArtifactV1,
-    WriteFailureV1, canonical_msgpack,
+    Error, PlanArtifactV1, ProtocolReportV1, ScanArtifactV1, SemanticValidationV1, ViewCacheV1,
+    WriteArtifactV1, WriteFailureV1, canonical_msgpack,
 };
 
 /// Plans by dataset and fingerprint, each with its bytes.
@@ -40,6 +40,8 @@ pub struct RunArtifacts {
     protocols: Writes,
     scans: BTreeMap<(String, u64), Stored<ScanArtifactV1>>,
     failures: BTreeMap<String, Stored<WriteFailureV1>>,
+    /// What failures tell of protocols, by dataset.
+    refusals: BTreeMap<String, (u64, ProtocolReportV1)>,
     validations: BTreeMap<String, Stored<SemanticValidationV1>>,
     caches: BTreeMap<String, Stored<ViewCacheV1>>,
 }
@@ -56,6 +58,7 @@ impl RunArtifacts {
             protocols: BTreeMap::new(),
             scans: BTreeMap::new(),
             failures: BTreeMap::new(),
+            refusals: BTreeMap::new(),
             validations: BTreeMap::new(),
             caches: BTreeMap::new(),
         }
@@ -135,6 +138,10 @@ impl RunArtifacts {
         let stored = Stored::of(failure)?;
         let artifact_id = stored.artifact_id;
         let key = stored.payload.dataset.clone();
+        if let Some(protocol) = stored.payload.protocol.clone() {
+            let version = stored.payload.version;
+            self.refusals.insert(key.clone(), (version, protocol));
+        }
         self.failures.insert(key, stored);
         Ok(artifact_id)
     }
@@ -168,6 +175,7 @@ impl RunArtifacts {
         self.decisions.clear();
         append(ProtocolReports, self.protocol_rows()?).await?;
         self.protocols.clear();
+        self.refusals.clear();
         append(WriteArtifacts, self.write_rows()?).await?;
         self.writes.clear();
         append(ScanArtifacts, self.scan_rows()?).await?;
@@ -265,20 +273,26 @@ impl RunArtifacts {
     }
 
     fn protocol_rows(&self) -> Result<RecordBatch, Error> {
-        let rows = self.protocols.values().map(|it| {
+        let written = self.protocols.values().map(|it| {
             let payload = &it.0.payload;
-            let report = &payload.protocol;
-            ProtocolRow {
+            (&payload.dataset, payload.version, &payload.protocol)
+        });
+        let refused = self.refusals.iter();
+        let refused = refused.map(|(dataset, (version, report))| (dataset, *version, report));
+        let rows = written
+            .chain(refused)
+            .map(|(dataset, version, report)| ProtocolRow {
                 run_id: &self.run_id,
-                dataset: &payload.dataset,
-                version: count(payload.version),
+                dataset,
+                version: count(version),
                 is_compatible: report.is_compatible,
                 reader_version: i64::from(report.found.reader_version),
                 writer_version: i64::from(report.found.writer_version),
                 problems: &report.problems,
-            }
-        });
-        ArtifactTable::ProtocolReports.batch(&rows.collect::<Vec<_>>())
+            });
+        let mut rows: Vec<_> = rows.collect();
+        rows.sort_by_key(|row| (row.dataset, row.version));
+        ArtifactTable::ProtocolReports.batch(&rows)
     }
 
     fn failure_rows(&self) -> Result<RecordBatch, Error> {
@@ -306,6 +320,7 @@ impl RunArtifacts {
                 version: count(payload.pin.version),
                 mode: payload.mode.as_str(),
                 is_identity: payload.is_identity,
+                is_ordered_as_declared: payload.is_ordered_as_declared,
                 alignments: &payload.alignments,
                 files: payload.files.map(count),
                 bytes: payload.bytes.map(count),

@@ -137,7 +137,7 @@ impl ArtifactTable {
                 &["run_id", "dataset", "version", "column"],
             ),
             Self::ProtocolReports => (
-                "One row per version of a table that a run wrote: what its protocol demands, and whether the runtime provides it.",
+                "One row per version of a table that a run wrote, or was refused to: what its protocol demands, and whether the runtime provides it.",
                 protocol_columns()?,
                 &["run_id", "dataset", "version"],
             ),
@@ -159,7 +159,7 @@ impl ArtifactTable {
                 &["run_id", "dataset"],
             ),
             Self::WriteFailures => (
-                "One row per write of a run that failed.",
+                "One row per write of a run, or of an upkeep, that failed.",
                 write_failure_columns(),
                 &["run_id", "dataset"],
             ),

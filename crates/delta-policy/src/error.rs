@@ -324,6 +324,19 @@ impl Error {
         }
     }
 
+    /// The table feature that is refused, where it is one.
+    pub fn refused_feature(&self) -> Option<DeltaFeature> {
+        match self {
+            Self::FeatureRefused { feature, .. }
+            | Self::FeatureFollows { feature, .. }
+            | Self::FeatureConflict { feature, .. }
+            | Self::CannotEnableOnExisting { feature, .. }
+            | Self::CannotDisable { feature, .. }
+            | Self::ProtocolUpgrade { feature, .. } => Some(*feature),
+            _ => None,
+        }
+    }
+
     /// The keys of the policy that it is about, as configuration files spell them; none where it is about a table.
     pub fn path(&self) -> Vec<String> {
         let path: &[&str] = match self {
@@ -407,6 +420,10 @@ impl Error {
                 feature: DeltaFeature::ColumnMapping,
                 ..
             } => Some("say `column_mapping` as the table has it, or write to a new table".to_owned()),
+            Self::CannotDisable {
+                feature: DeltaFeature::Invariants | DeltaFeature::GeneratedColumns,
+                ..
+            } => Some("write to a new table and leave this one to its owner".to_owned()),
             Self::CannotDisable { feature, .. } => Some(format!(
                 "name `{feature}` in `features`, or write to a new table"
             )),

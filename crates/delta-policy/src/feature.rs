@@ -9,6 +9,8 @@ use crate::properties::key;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DeltaFeature {
+    /// The files of a version are listed in a tree beside the log.
+    AdaptiveMetadataPreview,
     /// Values for columns that a write leaves out.
     AllowColumnDefaults,
     /// Rows are added and never removed.
@@ -241,6 +243,12 @@ const fn flag(key: &'static str) -> EnablingProperty {
 /// **Source**: Delta protocol, "Valid Feature Names in Table Features"; `support` was measured on deltalake-core 1.1.3
 /// by reading, appending to and deleting from one table per feature.
 pub const FEATURES: &[FeatureSpec] = &[
+    FeatureSpec {
+        feature: DeltaFeature::AdaptiveMetadataPreview,
+        name: "adaptiveMetadata-preview",
+        doc: "A format in the making, which the runtime's kernel knows by name.",
+        ..FOREIGN
+    },
     FeatureSpec {
         feature: DeltaFeature::AllowColumnDefaults,
         name: "allowColumnDefaults",

@@ -164,7 +164,7 @@ pub struct ParquetLayout {
     pub row_group_rows_max: u32,
     /// Who decided the rows in a row group.
     pub row_group_rows_max_source: Source,
-    /// Rows in a page, at the most.
+    /// Rows in a page, at the most; behind a page that ended by its bytes, up to twice as many.
     pub page_rows_max: u32,
     /// Who decided the rows in a page.
     pub page_rows_max_source: Source,

@@ -191,7 +191,7 @@ pub struct ParquetOverrides {
     pub codec: Override<Codec>,
     /// Rows in a row group, at the most.
     pub row_group_rows_max: Override<u32>,
-    /// Rows in a page, at the most.
+    /// Rows in a page, at the most; behind a page that ended by its bytes, up to twice as many.
     pub page_rows_max: Override<u32>,
     /// The statistics inside files, of every column that says nothing else and whose type can have them.
     pub statistics: Override<PageStatistics>,

@@ -150,14 +150,14 @@ const PROPERTIES: &[(&str, Owner)] = &[
     (key::STATS_COLUMNS, Owner::Field("`statistics`")),
     (
         key::DELETED_FILE_RETENTION,
-        Owner::Field("`deleted_file_retention`"),
+        Owner::Field("`deleted_file_retention_days`"),
     ),
     (
         "delta.enableExpiredLogCleanup",
-        Owner::Field("`log_retention`"),
+        Owner::Field("`log_retention_days`"),
     ),
     (key::ISOLATION_LEVEL, Owner::Caller(Values::IsolationLevel)),
-    (key::LOG_RETENTION, Owner::Field("`log_retention`")),
+    (key::LOG_RETENTION, Owner::Field("`log_retention_days`")),
     ("delta.minReaderVersion", Owner::Field("`features`")),
     ("delta.minWriterVersion", Owner::Field("`features`")),
     (

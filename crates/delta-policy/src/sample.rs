@@ -55,7 +55,7 @@ pub(crate) fn builder() -> DatasetSpecBuilder {
             .map(|(name, column_type)| ColumnSpec::nullable(name, column_type).unwrap()),
         )
         .key(["node_id", "position"])
-        .order_by(["node_id", "position"])
+        .order_by(["kind", "node_id", "position"])
         .partition_by(["kind"])
 }
 

@@ -13,12 +13,10 @@ use ossature_lineage::{Environment, PlanEncoding, schema_hash};
 use ossature_registry::{Catalog, Dataset, Lake, Published, SessionSpec};
 use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, Version};
 use ossature_view_graph::ViewGraph;
-use ossature_write_pipeline::{
-    EncodePool, Provenance, WriteMode, WriteOutcome, WriteRequest, write_stream,
-};
+use ossature_write_pipeline::{EncodePool, Provenance, WriteMode, WriteOutcome, WriteRequest};
 
 use crate::published::find;
-use crate::run::{begin_rows, function_versions};
+use crate::run::{function_versions, write_computed};
 use crate::{Error, Event, Observer, describe};
 
 /// Which run is carried out again, and where.
@@ -313,7 +311,6 @@ impl Replayer<'_> {
         write: &RecordedWrite,
     ) -> Result<WriteOutcome, Error> {
         let name = contract.name().clone();
-        let rows = Box::pin(begin_rows(name.clone(), plan, state)).await?;
         let request = WriteRequest {
             location: self.request.scratch.location(contract.name())?,
             contract,
@@ -327,7 +324,7 @@ impl Replayer<'_> {
                 metadata: BTreeMap::new(),
             },
         };
-        let written = write_stream(request, self.pool.clone(), rows).await;
+        let written = Box::pin(write_computed(request, self.pool.clone(), plan, state)).await?;
         written.map_err(|source| Error::Write {
             dataset: name.clone(),
             source,

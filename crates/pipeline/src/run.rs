@@ -19,8 +19,8 @@ use ossature_schema_spec::{DatasetName, DatasetSpec, Fingerprint, TablePin};
 use ossature_udfs::snapshot;
 use ossature_view_graph::{ConsumerIndex, Step, View, ViewGraph, ViewValidation, plan_view};
 use ossature_write_pipeline::{
-    EncodePool, Provenance, TableWriter, TransactionId, WriteMode, WriteOutcome, WriteRequest,
-    check_table, write_stream,
+    EncodePool, Provenance, TableWriter, TransactionId, WriteFailure, WriteMode, WriteOutcome,
+    WriteRequest, check_table, write_plan, write_stream,
 };
 
 use crate::cache::{self, CacheKey, Lookup, ViewCache};
@@ -71,7 +71,19 @@ impl RunRequest {
     pub async fn check_tables(&self) -> Result<(), Error> {
         let mut refused = Vec::new();
         for contract in self.graph.written() {
-            match check_table(&self.write_request(contract)?).await {
+            let request = self.write_request(contract)?;
+            // Rows of sources come as they are found, and nobody computes them twice.
+            let is_placed = request.policy.cluster_by.value.is_empty()
+                || self.graph.view(contract.name()).is_some();
+            let checked = if is_placed {
+                check_table(&request).await
+            } else {
+                Err(ossature_write_pipeline::Error::Clustered {
+                    dataset: contract.name().clone(),
+                    mode: request.mode.as_str(),
+                })
+            };
+            match checked {
                 Ok(()) => {}
                 Err(error) if error.is_refusal() => refused.push((contract.name().clone(), error)),
                 Err(error) => {
@@ -283,9 +295,8 @@ impl Run {
             (self.request.observer)(Event::wrote(&outcome, true));
             return self.take(&outcome, plan_record, cache_status).await;
         }
-        let rows = Box::pin(begin_rows(name.clone(), plan, state)).await?;
-        let outcome = write_stream(request, self.pool.clone(), rows)
-            .await
+        let outcome = Box::pin(write_computed(request, self.pool.clone(), plan, state))
+            .await?
             .map_err(|failure| self.failures.note(failure))?;
         (self.request.observer)(Event::wrote(&outcome, false));
         self.take(&outcome, plan_record, cache_status).await
@@ -412,8 +423,24 @@ impl Run {
     }
 }
 
+/// Writes the rows that an optimized plan computes, as they come, or clustered.
+///
+/// **Errors**: [`Error::Compute`] before anything is written; what fails later is the failure of the write.
+pub(crate) async fn write_computed(
+    request: WriteRequest,
+    pool: EncodePool,
+    plan: LogicalPlan,
+    state: SessionState,
+) -> Result<Result<WriteOutcome, Box<WriteFailure>>, Error> {
+    if !request.policy.cluster_by.value.is_empty() {
+        return Ok(Box::pin(write_plan(request, pool, &state, plan)).await);
+    }
+    let rows = begin_rows(request.contract.name().clone(), plan, state).await?;
+    Ok(write_stream(request, pool, rows).await)
+}
+
 /// Begins to compute the rows of a view by an optimized plan.
-pub(crate) async fn begin_rows(
+async fn begin_rows(
     view: DatasetName,
     plan: LogicalPlan,
     state: SessionState,

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 use ossature_artifacts::{
-    ArtifactTable, MaintenanceFactV1, MaintenanceRecord, RunLedger, RunManifestV1, RunStatusV1,
+    ArtifactTable, MaintenanceFactV1, MaintenanceRecord, RunArtifacts, RunLedger, RunManifestV1,
+    RunStatusV1, WriteFailureV1,
 };
 use ossature_delta_policy::{LakeOverrides, PolicyOverrides, ResolvedPolicy, TablePolicy, resolve};
 use ossature_registry::Lake;
@@ -14,8 +15,8 @@ use ossature_write_pipeline::{
     EncodePool, MaintenanceRequest, Provenance, WriteFailure, WriteMode, WriteRequest, maintain,
 };
 
-use crate::Error;
 use crate::consumers::used_columns;
+use crate::{Error, describe};
 
 /// Which lake is kept up, and how.
 #[derive(Debug, Clone)]
@@ -55,8 +56,8 @@ pub struct UpkeepOutcome {
 /// Keeps up every table of a lake that exists: those of the sources and the views, then the records of the runs.
 ///
 /// No file is deleted that a published run reads or wrote, whatever its age. What was done to a table is recorded before
-/// the next one is looked at; where nothing was done, and in a dry run, nothing is stored. A table that fails does not
-/// keep the others from their upkeep.
+/// the next one is looked at, and so is what failed; where nothing was done, and in a dry run, nothing is stored. A table that
+/// fails does not keep the others from their upkeep.
 ///
 /// **Errors**: [`Error::Policy`] before anything is done, [`Error::Records`] when it cannot be told what was published,
 /// [`Error::NothingPublished`] when the lake has no run at all, [`Error::Encoders`].
@@ -76,16 +77,24 @@ pub async fn keep_up(request: &UpkeepRequest) -> Result<UpkeepOutcome, Error> {
         let name = contract.name().clone();
         let pinned = pins.get(name.as_str()).cloned().unwrap_or_default();
         let asked = table_request(request, contract, policy, pinned)?;
-        let facts = match Box::pin(maintain(&asked, &pool)).await {
-            Ok(facts) => facts,
-            Err(failure) if is_no_table(&failure) => continue,
-            Err(source) => {
-                let dataset = name;
-                outcome.failures.push(Error::Upkeep { dataset, source });
-                continue;
+        let done = Box::pin(maintain(&asked, &pool)).await;
+        match done.failure {
+            Some(failure) if is_no_table(&failure) => continue,
+            Some(source) => {
+                let error = Error::Upkeep {
+                    dataset: name,
+                    source,
+                };
+                if !request.is_dry_run
+                    && let Err(error) = record_failure(request, &error).await
+                {
+                    outcome.failures.push(error);
+                }
+                outcome.failures.push(error);
             }
-        };
-        let facts: Vec<_> = facts.iter().map(MaintenanceFactV1::from).collect();
+            None => {}
+        }
+        let facts: Vec<_> = done.facts.iter().map(MaintenanceFactV1::from).collect();
         if !request.is_dry_run && facts.iter().any(|fact| fact.is_done) {
             let stored = record.append(&facts, &request.maintenance_id, request.at_unix_ms);
             if let Err(error) = stored.await {
@@ -95,6 +104,18 @@ pub async fn keep_up(request: &UpkeepRequest) -> Result<UpkeepOutcome, Error> {
         outcome.facts.extend(facts);
     }
     Ok(outcome)
+}
+
+/// Stores what failed beside the failed writes of runs, with the names of the files that it left behind.
+async fn record_failure(request: &UpkeepRequest, error: &Error) -> Result<(), Error> {
+    let Error::Upkeep { source, .. } = error else {
+        return Ok(());
+    };
+    let mut artifacts = RunArtifacts::of(&request.maintenance_id);
+    let said = describe(source.as_ref());
+    artifacts.record_failure(WriteFailureV1::of(source, error.code(), &said))?;
+    artifacts.store(&request.lake, request.at_unix_ms).await?;
+    Ok(())
 }
 
 /// Every table with its policy, the one that the upkeep itself is recorded in last: what is appended meanwhile is part of

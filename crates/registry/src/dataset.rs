@@ -54,6 +54,8 @@ pub struct ScanFacts {
     pub protocol: Protocol,
     /// How files are read, by the name of the setting. No session changes it.
     pub settings: BTreeMap<&'static str, &'static str>,
+    /// The order that the contract declares.
+    pub declared_order: Vec<SortKey>,
     /// The order that scans declare; empty when none was proven.
     pub order: Vec<SortKey>,
     /// What the order rests on, where there is one.
@@ -124,6 +126,7 @@ impl Dataset {
             contract: contract.contract_hash(),
             protocol: open.protocol()?,
             settings: scan.settings(),
+            declared_order: contract.order().to_vec(),
             order: Vec::new(),
             order_proof: None,
             alignment,

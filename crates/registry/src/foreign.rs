@@ -24,7 +24,6 @@ use datafusion::physical_plan::{
     SendableRecordBatchStream,
 };
 use deltalake_core::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
-use deltalake_core::kernel::transaction::PROTOCOL;
 use deltalake_core::table::state::DeltaTableState;
 use futures::StreamExt;
 use ossature_schema_spec::Version;
@@ -57,16 +56,10 @@ impl fmt::Debug for ForeignScan {
 impl ForeignScan {
     /// Wraps the snapshot of an opened table. A timestamp without a zone that is a partition value is taken for UTC.
     ///
-    /// **Errors**: [`Error::Unsupported`] when the runtime cannot read the table's protocol, [`Error::Delta`],
+    /// **Errors**: [`Error::Unsupported`], [`Error::Delta`],
     /// [`Error::Engine`].
     pub async fn try_new(open: &OpenTable) -> Result<Self, Error> {
         let snapshot = open.snapshot()?;
-        PROTOCOL
-            .can_read_from_protocol(snapshot.protocol())
-            .map_err(|error| Error::Unsupported {
-                location: open.location().to_string(),
-                reason: error.to_string(),
-            })?;
         check_field_ids(open).await?;
         // Text as text and partition columns as plain columns: the declared schema, not an encoding of it.
         let mut config = DeltaScanConfig::new().with_wrap_partition_values(false);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::{At, Error, ForeignScan, GuardedScan, OpenTable, ScanMode, TableLocation, open_table};
 use datafusion::catalog::TableProvider;
+use deltalake_core::kernel::transaction::PROTOCOL;
 
 /// The scan of an opened table.
 pub(crate) enum StoredScan {
@@ -14,7 +15,15 @@ pub(crate) enum StoredScan {
 
 impl StoredScan {
     /// Our own scan where our writer made the files, else that of delta-rs.
+    ///
+    /// **Errors**: [`Error::Unsupported`] when the runtime cannot read the table's protocol, whoever made the files.
     pub(crate) async fn try_new(open: &OpenTable) -> Result<Self, Error> {
+        let protocol = open.snapshot()?.protocol();
+        let readable = PROTOCOL.can_read_from_protocol(protocol);
+        readable.map_err(|error| Error::Unsupported {
+            location: open.location().to_string(),
+            reason: error.to_string(),
+        })?;
         Ok(if open.commit().ours && open.holds_own_files()? {
             Self::Direct(Arc::new(GuardedScan::try_new(open)?))
         } else {

@@ -300,6 +300,11 @@ impl ColumnSpec {
         self.field.column_type()
     }
 
+    /// Whether its values compare alike in all engines: those of nested types do not.
+    pub fn is_comparable(&self) -> bool {
+        !self.column_type().to_arrow().is_nested()
+    }
+
     /// Whether it may be null.
     pub fn is_nullable(&self) -> bool {
         self.field.is_nullable()

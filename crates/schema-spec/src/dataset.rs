@@ -101,6 +101,37 @@ impl DatasetSpec {
         &self.partition
     }
 
+    /// Whether the order leaves no two rows in doubt, because it contains the key.
+    pub fn is_totally_ordered(&self) -> bool {
+        let has = |column: &ColumnName| self.order.iter().any(|key| key.column == *column);
+        !self.key.is_empty() && self.key.iter().all(has)
+    }
+
+    /// What rows are sorted by before they are written, so that equal rows come in one sequence: the declared order, or the
+    /// partition columns where none is declared, and then the other columns, unless the order leaves no two rows in doubt.
+    /// Nested columns are left out: engines do not agree on how they compare.
+    pub fn write_order(&self) -> Vec<SortKey> {
+        let ascending = |column: &ColumnName| SortKey {
+            column: column.clone(),
+            descending: false,
+        };
+        let mut keys = self.order.clone();
+        if keys.is_empty() {
+            keys.extend(self.partition.iter().map(ascending));
+        }
+        if !self.is_totally_ordered() {
+            let is_placed = |column: &ColumnName| keys.iter().any(|key| key.column == *column);
+            let comparable = self.columns.iter().filter(|column| column.is_comparable());
+            let others = comparable.map(ColumnSpec::name);
+            let others: Vec<_> = others
+                .filter(|name| !is_placed(name))
+                .map(ascending)
+                .collect();
+            keys.extend(others);
+        }
+        keys
+    }
+
     /// How the files are encoded.
     pub fn parquet(&self) -> &ParquetSpec {
         &self.parquet
@@ -239,7 +270,7 @@ impl DatasetSpecBuilder {
         self
     }
 
-    /// Keeps the values of these columns in the log, one folder of files for each.
+    /// Keeps the values of these columns in the log, one folder of files for each. Where an order is declared, they lead it.
     #[must_use]
     pub fn partition_by<'a>(mut self, columns: impl IntoIterator<Item = &'a str>) -> Self {
         self.partition = columns.into_iter().map(str::to_owned).collect();
@@ -257,7 +288,7 @@ impl DatasetSpecBuilder {
     ///
     /// **Errors**: [`Error::InvalidDatasetName`], [`Error::InvalidColumnName`], [`Error::DuplicateColumn`],
     /// [`Error::UndeclaredColumn`] for a key, order, partition or layout of a column that is not there,
-    /// [`Error::RepeatedColumn`] and [`Error::NoColumns`].
+    /// [`Error::RepeatedColumn`], [`Error::PartitionBehindOrder`] and [`Error::NoColumns`].
     pub fn build(self) -> Result<DatasetSpec, Error> {
         let dataset = DatasetName::try_new(&self.name)?;
         let mut folded = BTreeSet::new();
@@ -301,7 +332,7 @@ impl DatasetSpecBuilder {
         let partition = all(&mut self.partition.iter(), "partition")?;
         let ordered = all(&mut self.order.iter().map(|(name, _)| name), "order")?;
         let descending = self.order.iter().map(|(_, descending)| *descending);
-        let order = ordered
+        let order: Vec<SortKey> = ordered
             .into_iter()
             .zip(descending)
             .map(|(column, descending)| SortKey { column, descending })
@@ -311,6 +342,13 @@ impl DatasetSpecBuilder {
         }
         if self.columns.len() <= partition.len() {
             return Err(Error::NoColumns { dataset });
+        }
+        let leads = |column: &ColumnName| {
+            let mut leading = order.iter().take(partition.len());
+            order.is_empty() || leading.any(|key: &SortKey| key.column == *column)
+        };
+        if let Some(column) = partition.iter().find(|column| !leads(column)).cloned() {
+            return Err(Error::PartitionBehindOrder { dataset, column });
         }
         let Self {
             doc,

@@ -52,6 +52,15 @@ pub enum Error {
         /// Where it is named: `key`, `order`, `partition`.
         role: &'static str,
     },
+    /// A partition column does not lead the order. Files belong to one partition each, so rows of several partitions can only
+    /// follow each other.
+    #[error("`{dataset}` is partitioned by `{column}`, which does not lead its order")]
+    PartitionBehindOrder {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The partition column.
+        column: ColumnName,
+    },
     /// A dataset without columns, or whose columns are all partition columns.
     #[error("`{dataset}` declares no column that a file could hold")]
     NoColumns {
@@ -109,6 +118,7 @@ impl Error {
             Self::DuplicateColumn { .. } => "duplicate_column",
             Self::UndeclaredColumn { .. } => "undeclared_column",
             Self::RepeatedColumn { .. } => "repeated_column",
+            Self::PartitionBehindOrder { .. } => "partition_behind_order",
             Self::NoColumns { .. } => "no_columns",
             Self::DefaultMismatch { .. } => "default_mismatch",
             Self::SemanticMismatch { .. } => "semantic_mismatch",
@@ -121,6 +131,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::InvalidDatasetName { .. } => Some("write it like `extract.nodes`".to_owned()),
+            Self::PartitionBehindOrder { column, .. } => Some(format!(
+                "order by `{column}` first: within a partition that changes nothing"
+            )),
             Self::UnsupportedType { found, .. } => match found {
                 DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
                     Some("cast it to a signed type that is twice as wide".to_owned())

@@ -155,7 +155,7 @@ pub struct ParquetSpec {
     pub codec: Codec,
     /// Rows in a row group, at the most.
     pub row_group_rows_max: u32,
-    /// Rows in a page, at the most.
+    /// Rows in a page, at the most; behind a page that ended by its bytes, up to twice as many.
     pub page_rows_max: u32,
     /// The statistics inside the file, of every column that says nothing else and whose type can have them.
     pub statistics: Option<PageStatistics>,

@@ -67,11 +67,14 @@ impl View {
         self
     }
 
-    /// The columns that the rows are sorted by before they are written.
-    pub fn sort_keys(&self) -> &[SortKey] {
-        let order = self.contract.order();
-        let columns = self.sorted_columns.unwrap_or(order.len());
-        &order[..columns.min(order.len())]
+    /// What the rows are sorted by before they are written: the contract's [`DatasetSpec::write_order`], or as much of its
+    /// order as [`View::sorted_by_first`] says.
+    pub fn sort_keys(&self) -> Vec<SortKey> {
+        let order = self.contract.order().iter();
+        match self.sorted_columns {
+            Some(columns) => order.take(columns).cloned().collect(),
+            None => self.contract.write_order(),
+        }
     }
 
     /// Its name.

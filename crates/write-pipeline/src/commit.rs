@@ -14,7 +14,8 @@ use uuid::Uuid;
 use crate::partition::PartitionValues;
 use crate::redaction::redact_field;
 use crate::stored::{LiveFile, file_tags, known_files, longest_chain, order_inside};
-use crate::{Error, Provenance, WRITER_VERSION, WriteMode, WriteRequest};
+use crate::table::{Release, commit_release};
+use crate::{Error, WRITER_VERSION, WriteMode, WriteRequest};
 
 /// One file of the version to be, or of what is appended.
 #[derive(Debug)]
@@ -41,11 +42,14 @@ pub(crate) struct CommitPlan<'a> {
     pub(crate) live: &'a BTreeSet<String>,
     /// Changes of the table's protocol and metadata, which go first.
     pub(crate) changes: Vec<Action>,
+    /// What has to be committed before, where files go.
+    pub(crate) release: Option<Release>,
     pub(crate) files: &'a [FileFacts],
 }
 
 /// What the commit did.
 pub(crate) struct Committed {
+    pub(crate) version_before: Version,
     pub(crate) version: Version,
     pub(crate) added: usize,
     pub(crate) removed: usize,
@@ -109,6 +113,7 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
         open,
         live,
         changes,
+        release,
         files,
     } = plan;
     let snapshot = open.snapshot()?;
@@ -128,24 +133,12 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
         removed = gone.len();
         actions.extend(gone.into_iter().map(Action::Remove));
     }
-    let order = order_inside(&request.contract);
-    let order = Some(order.as_str()).filter(|_| request.policy.cluster_by.value.is_empty());
-    let mut added = 0;
-    for file in files.iter().filter(|file| !live.contains(&file.path)) {
-        if let Some(statistics) = &file.statistics {
-            let tags = file_tags(order, file.content, &file.first, &file.last);
-            actions.push(Action::Add(Add {
-                tags: Some(
-                    tags.into_iter()
-                        .map(|(key, value)| (key, Some(value)))
-                        .collect(),
-                ),
-                data_change: moves_rows,
-                ..add(&request.contract, file, statistics, &request.provenance)
-            }));
-            added += 1;
-        }
-    }
+    let new = files.iter().filter(|file| !live.contains(&file.path));
+    let new: Vec<Add> = new
+        .filter_map(|file| add(request, file, moves_rows))
+        .collect();
+    let added = new.len();
+    actions.extend(new.into_iter().map(Action::Add));
 
     let version = version_facts(request, open, files)?;
     let content = content_of(files);
@@ -153,6 +146,7 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
     let nothing_to_say = request.mode == WriteMode::Append || claims_stand;
     if actions.is_empty() && nothing_to_say {
         return Ok(Committed {
+            version_before: open.version(),
             version: open.version(),
             added: 0,
             removed: 0,
@@ -160,6 +154,11 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
         });
     }
 
+    let released = match release.filter(|_| removed > 0) {
+        Some(release) => Some(commit_release(request, open, release).await?),
+        None => None,
+    };
+    let open = released.as_ref().unwrap_or(open);
     let attempt = Uuid::now_v7().to_string();
     let mut properties = CommitProperties::default()
         .with_metadata(commit_metadata(request, &version, &attempt)?)
@@ -174,7 +173,7 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
         ));
     }
     let commit = CommitBuilder::from(properties).with_actions(actions).build(
-        Some(snapshot.snapshot()),
+        Some(open.snapshot()?.snapshot()),
         open.table().log_store(),
         operation(request),
     );
@@ -196,6 +195,7 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
         }
     };
     Ok(Committed {
+        version_before: open.version(),
         version: found,
         added,
         removed,
@@ -351,8 +351,16 @@ fn digest_files<'a>(
     hasher.finish()
 }
 
-fn add(contract: &DatasetSpec, file: &FileFacts, statistics: &str, provenance: &Provenance) -> Add {
-    Add {
+/// The action that adds a file which was written; nothing for one that stays.
+fn add(request: &WriteRequest, file: &FileFacts, moves_rows: bool) -> Option<Add> {
+    let WriteRequest {
+        contract, policy, ..
+    } = request;
+    let statistics = file.statistics.clone()?;
+    let order = order_inside(contract);
+    let order = Some(order.as_str()).filter(|_| policy.cluster_by.value.is_empty());
+    let tags = file_tags(order, file.content, &file.first, &file.last).into_iter();
+    Some(Add {
         path: file.path.clone(),
         partition_values: contract
             .partition()
@@ -361,15 +369,15 @@ fn add(contract: &DatasetSpec, file: &FileFacts, statistics: &str, provenance: &
             .zip(file.partition.iter().cloned())
             .collect(),
         size: i64::try_from(file.bytes).unwrap_or(i64::MAX),
-        modification_time: provenance.at_unix_ms,
-        data_change: true,
-        stats: Some(statistics.to_owned()),
-        tags: None,
+        modification_time: request.provenance.at_unix_ms,
+        data_change: moves_rows,
+        stats: Some(statistics),
+        tags: Some(tags.map(|(key, value)| (key, Some(value))).collect()),
         deletion_vector: None,
         base_row_id: None,
         default_row_commit_version: None,
         clustering_provider: None,
-    }
+    })
 }
 
 /// Bytes that the keys of a caller may have together, as JSON.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, ListArray, RecordBatch};
-use arrow_buffer::OffsetBuffer;
+use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_cast::{CastOptions, cast_with_options};
-use arrow_schema::{DataType, SchemaRef};
-use ossature_schema_spec::{Change, ColumnName, ColumnSpec, DatasetSpec, diff_columns};
+use arrow_schema::{DataType, Field, SchemaRef};
+use ossature_schema_spec::{Change, ColumnSpec, DatasetSpec, diff_columns};
 
 use crate::Error;
 
@@ -40,17 +40,20 @@ impl ContractCheck {
     /// nulls where none may be.
     pub(crate) fn apply(&mut self, batch: &RecordBatch) -> Result<RecordBatch, Error> {
         let places = self.places(batch.schema_ref())?;
-        let columns = self
-            .schema
-            .fields()
-            .iter()
-            .zip(places)
-            .map(|(field, place)| decode(batch.column(place), field.data_type()))
-            .collect::<Result<Vec<_>, Error>>()?;
-        for (column, array) in self.contract.columns().iter().zip(&columns) {
-            if !column.is_nullable() && array.null_count() > 0 {
-                return Err(self.unexpected_null(column.name(), array));
+        let mut columns = Vec::with_capacity(places.len());
+        for (field, place) in self.schema.fields().iter().zip(places) {
+            let found = batch.column(place);
+            let decoded = decode(found, field.data_type());
+            let checked = decoded.as_ref().unwrap_or(found);
+            // Nulls inside of nested types fail on the way, in words that name neither column nor row.
+            if let Some(null) = unexpected_null(field, checked, None) {
+                return Err(Error::UnexpectedNull {
+                    dataset: self.contract.name().clone(),
+                    column: null.path,
+                    row: self.rows + null.at as u64,
+                });
             }
+            columns.push(decoded?);
         }
         self.rows += batch.num_rows() as u64;
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
@@ -89,17 +92,83 @@ impl ContractCheck {
         self.places = Some((Arc::clone(found), places.clone()));
         Ok(places)
     }
+}
 
-    fn unexpected_null(&self, column: &ColumnName, array: &ArrayRef) -> Error {
-        let at = (0..array.len())
-            .find(|at| array.is_null(*at))
-            .unwrap_or_default();
-        Error::UnexpectedNull {
-            dataset: self.contract.name().clone(),
-            column: column.clone(),
-            row: self.rows + at as u64,
+/// A null where none may be.
+struct UnexpectedNull {
+    /// The column, dotted below nested ones.
+    path: String,
+    /// Which value of the array that was looked at.
+    at: usize,
+}
+
+/// The first null of the first field that is never null, at whatever depth. What lies below a null does not count.
+fn unexpected_null(
+    field: &Field,
+    array: &ArrayRef,
+    parents: Option<&NullBuffer>,
+) -> Option<UnexpectedNull> {
+    let counts = |at: usize| parents.is_none_or(|parents| parents.is_valid(at));
+    if !field.is_nullable() && array.null_count() > 0 {
+        let at = (0..array.len()).find(|at| array.is_null(*at) && counts(*at));
+        if let Some(at) = at {
+            let path = field.name().clone();
+            return Some(UnexpectedNull { path, at });
         }
     }
+    let inside = |null: UnexpectedNull, at: usize| UnexpectedNull {
+        path: format!("{}.{}", field.name(), null.path),
+        at,
+    };
+    let valid = NullBuffer::union(array.nulls(), parents);
+    match field.data_type() {
+        DataType::Struct(fields) => {
+            let found = array.as_struct_opt()?;
+            let mut children = fields.iter().filter_map(|field| {
+                let child = found.column_by_name(field.name())?;
+                unexpected_null(field, child, valid.as_ref())
+            });
+            children.next().map(|null| {
+                let at = null.at;
+                inside(null, at)
+            })
+        }
+        DataType::List(element) => {
+            let list = array.as_list_opt::<i32>()?;
+            null_of_lists(
+                element,
+                list.values(),
+                list.offsets(),
+                valid.as_ref(),
+                &inside,
+            )
+        }
+        DataType::Map(entries, _) => {
+            let map = array.as_map_opt()?;
+            let values: ArrayRef = Arc::new(map.entries().clone());
+            null_of_lists(entries, &values, map.offsets(), valid.as_ref(), &inside)
+        }
+        _ => None,
+    }
+}
+
+/// The first unexpected null among the values of lists, and the list that it is in.
+fn null_of_lists(
+    element: &Field,
+    values: &ArrayRef,
+    offsets: &OffsetBuffer<i32>,
+    valid: Option<&NullBuffer>,
+    inside: &dyn Fn(UnexpectedNull, usize) -> UnexpectedNull,
+) -> Option<UnexpectedNull> {
+    // In most there is none, which is seen without a look at each list.
+    unexpected_null(element, values, None)?;
+    let lists = offsets.windows(2).enumerate();
+    let mut lists = lists.filter(|(at, _)| valid.is_none_or(|valid| valid.is_valid(*at)));
+    lists.find_map(|(at, ends)| {
+        let [from, to] = [ends[0], ends[1]].map(|end| usize::try_from(end).unwrap_or(0));
+        let values = values.slice(from, to.checked_sub(from)?);
+        unexpected_null(element, &values, None).map(|null| inside(null, at))
+    })
 }
 
 /// Whether a difference between the rows and the contract cannot be made good without asking.
@@ -177,11 +246,10 @@ mod tests {
 
     use arrow_array::types::{Int32Type, UInt16Type};
     use arrow_array::{
-        DictionaryArray, Int32Array, Int64Array, LargeStringArray, ListViewArray, StringArray,
-        StringViewArray, UInt16Array,
+        DictionaryArray, Int32Array, Int64Array, LargeStringArray, ListViewArray, MapArray,
+        StringArray, StringViewArray, StructArray, UInt16Array,
     };
     use arrow_buffer::ScalarBuffer;
-    use arrow_schema::Field;
     use ossature_schema_spec::{ColumnType, FieldSpec};
 
     use super::*;
@@ -221,6 +289,74 @@ mod tests {
                 assert_eq!((column.as_str(), row), ("x", 4));
             }
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// Where there may be none, and where nothing but a null stands above.
+    #[test]
+    fn nulls_inside_of_nested_columns_are_told_by_their_paths() {
+        let required = FieldSpec::required("a", ColumnType::Int64).unwrap();
+        let structs = ColumnType::Struct(vec![required]);
+        let of_structs = || Box::new(FieldSpec::nullable("element", structs.clone()).unwrap());
+        let field = || Arc::new(Field::new("a", DataType::Int64, true));
+        let values = |values: Vec<Option<i64>>, nulls: Vec<bool>| -> ArrayRef {
+            let values: ArrayRef = Arc::new(Int64Array::from(values));
+            let nulls = Some(NullBuffer::from(nulls));
+            Arc::new(StructArray::new(vec![field()].into(), vec![values], nulls))
+        };
+        let broken = values(vec![Some(1), None, None], vec![true, false, true]);
+        let masked = values(vec![Some(1), None, Some(3)], vec![true, false, true]);
+        let lists = |values: &ArrayRef| -> ArrayRef {
+            let element = Field::new("element", values.data_type().clone(), true);
+            let offsets = OffsetBuffer::from_lengths([2, 0, 1]);
+            let values = Arc::clone(values);
+            Arc::new(ListArray::new(Arc::new(element), offsets, values, None))
+        };
+        let maps = |values: &ArrayRef| -> ArrayRef {
+            let keys: ArrayRef = Arc::new(StringArray::from(vec!["x", "y", "z"]));
+            let names = ["key", "value"].into_iter();
+            let fields = names
+                .zip([&keys, values])
+                .map(|(name, array)| Field::new(name, array.data_type().clone(), name == "value"));
+            let fields: Vec<Field> = fields.collect();
+            let entries = StructArray::new(fields.into(), vec![keys, Arc::clone(values)], None);
+            let field = Field::new("key_value", entries.data_type().clone(), false);
+            let offsets = OffsetBuffer::from_lengths([1, 1, 1]);
+            Arc::new(MapArray::new(
+                Arc::new(field),
+                offsets,
+                entries,
+                None,
+                false,
+            ))
+        };
+        let map = ColumnType::Map {
+            key: Box::new(ColumnType::Utf8),
+            value: Box::new(FieldSpec::nullable("value", structs.clone()).unwrap()),
+        };
+        for (column_type, array, want) in [
+            (structs.clone(), Arc::clone(&broken), Some("x.a")),
+            (structs.clone(), Arc::clone(&masked), None),
+            (
+                ColumnType::List(of_structs()),
+                lists(&broken),
+                Some("x.element.a"),
+            ),
+            (ColumnType::List(of_structs()), lists(&masked), None),
+            (map.clone(), maps(&broken), Some("x.key_value.value.a")),
+            (map, maps(&masked), None),
+        ] {
+            let contract = DatasetSpec::builder("cpg.things", "")
+                .column(ColumnSpec::nullable("x", column_type).unwrap())
+                .build();
+            let rows = batch(array);
+            match (ContractCheck::new(&contract.unwrap()).apply(&rows), want) {
+                (Ok(found), None) => assert_eq!(found.num_rows(), 3),
+                (Err(Error::UnexpectedNull { column, row, .. }), Some(want)) => {
+                    assert_eq!((column.as_str(), row), (want, 2));
+                }
+                (other, want) => panic!("{want:?}: {other:?}"),
+            }
         }
     }
 

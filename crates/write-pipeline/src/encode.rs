@@ -16,6 +16,7 @@ use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
 };
 use parquet::basic::{Compression, Encoding as ParquetEncoding, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, SortingColumn};
 use parquet::file::properties::{
     EnabledStatistics, WriterProperties, WriterPropertiesPtr, WriterVersion,
@@ -24,6 +25,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnPath, TypePtr};
 
 use crate::Error;
+use crate::bounds::{Bounds, BoundsEncoder};
 
 /// Who wrote the file. It is part of the bytes, so it names the rules and not a release.
 const CREATED_BY: &str = "ossature deterministic writer 2";
@@ -51,6 +53,8 @@ pub(crate) struct FileEncoder {
     parquet_schema: TypePtr,
     properties: WriterPropertiesPtr,
     columns: ArrowRowGroupWriterFactory,
+    /// For every column: how its bounds are told, where the encoder is not to look for them.
+    bounds: Vec<Option<Arc<BoundsEncoder>>>,
     /// Column chunks of a row group.
     leaves: usize,
     layout: ParquetLayout,
@@ -81,6 +85,8 @@ pub(crate) struct ColumnTask {
     page_rows: usize,
     /// A nested column has several leaves, and an encoder for each.
     encoders: Vec<ArrowColumnWriter>,
+    /// The bounds of the values, where the encoder does not look for them.
+    bounds: Option<(Bounds, Arc<BoundsEncoder>)>,
     /// Whether the first leaf has a dictionary.
     has_dictionary: bool,
     /// Whether every page so far has ended by its rows alone, so that the encoder holds none when the next one begins.
@@ -109,6 +115,9 @@ impl ColumnTask {
                 vec![concat(&parts)?]
             };
             for part in parts {
+                if let Some((bounds, _)) = &mut self.bounds {
+                    bounds.look(&part);
+                }
                 let leaves = compute_leaves(&self.field, &part).map_err(&parquet)?;
                 for (encoder, leaf) in self.encoders.iter_mut().zip(&leaves) {
                     encoder.write(leaf).map_err(&parquet)?;
@@ -117,7 +126,11 @@ impl ColumnTask {
         }
         drop(self.values);
         let chunks = self.encoders.into_iter().map(ArrowColumnWriter::close);
-        chunks.collect::<Result<_, _>>().map_err(parquet)
+        let mut chunks: Vec<_> = chunks.collect::<Result<_, _>>().map_err(parquet)?;
+        if let (Some((bounds, encoder)), [chunk]) = (self.bounds, &mut chunks[..]) {
+            bounds.tell(chunk, &encoder)?;
+        }
+        Ok(chunks)
     }
 
     /// Whether these values fill neither an empty page nor the dictionary.
@@ -168,7 +181,15 @@ impl FileEncoder {
         sorting: Vec<SortingColumn>,
     ) -> Result<Self, Error> {
         let parquet = Error::parquet(dataset);
-        let properties = Arc::new(properties(dataset, &layout, &sorting)?);
+        let bounds = bounds_encoders(&schema, &layout).map_err(&parquet)?;
+        let is_looked_at = |leaf: &LeafLayout| {
+            let mut columns = schema.fields().iter().zip(&bounds);
+            let [name] = &leaf.path[..] else {
+                return false;
+            };
+            columns.any(|(field, bounds)| bounds.is_some() && field.name() == name)
+        };
+        let properties = Arc::new(properties(dataset, &layout, &sorting, is_looked_at)?);
         let parquet_schema = ArrowSchemaConverter::new()
             .convert(&schema)
             .map_err(&parquet)?
@@ -188,6 +209,7 @@ impl FileEncoder {
             parquet_schema,
             properties,
             columns,
+            bounds,
             layout,
             sorting,
         })
@@ -213,7 +235,8 @@ impl FileEncoder {
             let encoders = self.columns.create_column_writers(number);
             let mut encoders = encoders.map_err(Error::parquet("a file"))?.into_iter();
             let mut layouts = self.layout.leaves.iter();
-            for (field, parts) in self.schema.fields().iter().zip(into_columns(group)) {
+            let fields = self.schema.fields().iter().zip(&self.bounds);
+            for ((field, bounds), parts) in fields.zip(into_columns(group)) {
                 let leaves = leaves(field.data_type());
                 let mut layouts = layouts.by_ref().take(leaves);
                 let has_dictionary = layouts.next().is_none_or(LeafLayout::has_dictionary);
@@ -221,6 +244,7 @@ impl FileEncoder {
                 tasks.push(ColumnTask {
                     field: Arc::clone(field),
                     encoders: encoders.by_ref().take(leaves).collect(),
+                    bounds: bounds.clone().map(|encoder| (Bounds::default(), encoder)),
                     has_dictionary,
                     is_even: true,
                     values: ValueSource::new(parts),
@@ -504,6 +528,7 @@ fn properties(
     dataset: &str,
     layout: &ParquetLayout,
     sorting: &[SortingColumn],
+    is_looked_at: impl Fn(&LeafLayout) -> bool,
 ) -> Result<WriterProperties, Error> {
     let mut builder = WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())
@@ -526,9 +551,15 @@ fn properties(
             ..
         } = leaf;
         let path = || ColumnPath::new(path.clone());
+        let enabled = match statistics {
+            _ if is_looked_at(leaf) => EnabledStatistics::None,
+            PageStatistics::RowGroup => EnabledStatistics::Chunk,
+            PageStatistics::Page => EnabledStatistics::Page,
+            _ => EnabledStatistics::None,
+        };
         builder = builder
             .set_column_dictionary_enabled(path(), leaf.has_dictionary())
-            .set_column_statistics_enabled(path(), enabled(*statistics))
+            .set_column_statistics_enabled(path(), enabled)
             .set_column_bloom_filter_enabled(path(), bloom_filter.is_some());
         if let Some(encoding) = page_encoding(*encoding) {
             builder = builder.set_column_encoding(path(), encoding);
@@ -543,12 +574,25 @@ fn properties(
     Ok(builder.build())
 }
 
-fn enabled(statistics: PageStatistics) -> EnabledStatistics {
-    match statistics {
-        PageStatistics::RowGroup => EnabledStatistics::Chunk,
-        PageStatistics::Page => EnabledStatistics::Page,
-        _ => EnabledStatistics::None,
-    }
+/// How the bounds of columns are told that are found here: of texts whose chunks have bounds, and whose pages have none.
+fn bounds_encoders(
+    schema: &SchemaRef,
+    layout: &ParquetLayout,
+) -> Result<Vec<Option<Arc<BoundsEncoder>>>, ParquetError> {
+    let mut layouts = layout.leaves.iter();
+    let fields = schema.fields().iter().map(|field| {
+        let leaves = leaves(field.data_type());
+        let mut layouts = layouts.by_ref().take(leaves);
+        let statistics = layouts.next().map(|leaf| leaf.statistics);
+        layouts.for_each(drop);
+        if statistics != Some(PageStatistics::RowGroup) || !BoundsEncoder::is_for(field.data_type())
+        {
+            return Ok(None);
+        }
+        let encoder = BoundsEncoder::try_new(field, BOUND_BYTES_MAX)?;
+        Ok(Some(Arc::new(encoder)))
+    });
+    fields.collect()
 }
 
 #[cfg(test)]
@@ -815,6 +859,63 @@ mod tests {
             ends.sort_unstable();
             let parts = ends.windows(2).map(|ends| all.slice(ends[0], ends[1] - ends[0]));
             prop_assert_eq!(encoder.encode(parts.collect()).unwrap().digest, whole);
+        }
+    }
+
+    /// The same, with all bounds found by the encoder.
+    fn by_the_library(mut encoder: FileEncoder) -> FileEncoder {
+        let properties = properties("cpg.things", &encoder.layout, &encoder.sorting, |_| false);
+        encoder.properties = Arc::new(properties.unwrap());
+        let (root, properties) = (&encoder.parquet_schema, &encoder.properties);
+        let sink = std::io::sink();
+        let writer = SerializedFileWriter::new(sink, Arc::clone(root), Arc::clone(properties));
+        let schema = Arc::clone(&encoder.schema);
+        encoder.columns = ArrowRowGroupWriterFactory::new(&writer.unwrap(), schema);
+        encoder.bounds.fill(None);
+        encoder
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// Files are what they were when the library looked for all bounds.
+        #[test]
+        fn bounds_are_told_as_the_library_tells_them(
+            words in prop::collection::vec(prop::string::string_regex("(é|x|\u{7f}|\u{ff}|\u{10ffff}){0,70}").unwrap(), 1..6),
+            rows in prop::collection::vec(prop::option::weighted(0.7, any::<prop::sample::Index>()), 0..200),
+            has_dictionary in any::<bool>(),
+        ) {
+            let layout = || ColumnLayout {
+                encoding: Some(if has_dictionary { Encoding::Dictionary } else { Encoding::Plain }),
+                statistics: Some(PageStatistics::RowGroup),
+                ..ColumnLayout::default()
+            };
+            let names = ["text", "bytes", "full"];
+            let contract = DatasetSpec::builder("cpg.things", "")
+                .column(ColumnSpec::nullable("text", ColumnType::Utf8).unwrap())
+                .column(ColumnSpec::nullable("bytes", ColumnType::Binary).unwrap())
+                .column(ColumnSpec::required("full", ColumnType::Utf8).unwrap())
+                .parquet(ParquetSpec {
+                    row_group_rows_max: 90,
+                    page_rows_max: 40,
+                    columns: names.map(|name| (ColumnName::try_new(name).unwrap(), layout())).into(),
+                    ..ParquetSpec::default()
+                })
+                .build()
+                .unwrap();
+            let texts: Vec<Option<&String>> = rows.iter().map(|at| at.as_ref().map(|at| at.get(&words))).collect();
+            let full = texts.iter().map(|text| text.map_or("none", String::as_str));
+            let columns: Vec<ArrayRef> = vec![
+                Arc::new(texts.iter().copied().collect::<StringArray>()),
+                Arc::new(texts.iter().map(|text| text.map(String::as_bytes)).collect::<BinaryArray>()),
+                Arc::new(StringArray::from_iter_values(full)),
+            ];
+            let all = RecordBatch::try_new(contract.arrow_schema(), columns).unwrap();
+            let encoder = || encoder(&contract, Vec::new());
+            prop_assert_eq!(encoder().bounds.iter().flatten().count(), 3);
+            let library = by_the_library(encoder()).encode(in_batches(&all, 7)).unwrap();
+            let ours = encoder().encode(in_batches(&all, 7)).unwrap();
+            prop_assert_eq!(format!("{:#?}", ours.footer.row_groups()), format!("{:#?}", library.footer.row_groups()));
+            prop_assert_eq!(ours.digest, library.digest);
         }
     }
 

@@ -8,13 +8,14 @@ use arrow_schema::{ArrowError, DataType};
 use datafusion::error::DataFusionError;
 use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::transaction::TransactionError;
-use ossature_delta_policy::{Errors, ProtocolProblem};
+use ossature_delta_policy::{DeltaFeature, Errors, ProtocolReport};
 use ossature_schema_spec::{Change, ColumnName, DatasetName, Fingerprint, Version};
 use parquet::errors::ParquetError;
 use rayon::ThreadPoolBuildError;
 use tokio::task::JoinError;
 
-/// Why rows do not become a version of a table. Whatever the reason, the table stays as it was.
+/// Why rows do not become a version of a table. Whatever the reason, the table stays as it was; only where the last commit of two
+/// fails, a table that was append-only is so no longer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -60,8 +61,8 @@ pub enum Error {
     UnexpectedNull {
         /// The dataset.
         dataset: DatasetName,
-        /// The column.
-        column: ColumnName,
+        /// The column, dotted below nested ones.
+        column: String,
         /// The row, counted from 0 in the order of writing.
         row: u64,
     },
@@ -226,12 +227,14 @@ pub enum Error {
         found: String,
     },
     /// The runtime cannot write the table as its protocol demands.
-    #[error("the table of `{dataset}` cannot be written: {}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    #[error("the table of `{dataset}` cannot be written: {}", report.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     ProtocolRefused {
         /// The dataset.
         dataset: DatasetName,
-        /// Everything that is missing.
-        problems: Vec<ProtocolProblem>,
+        /// The version that was found; nothing when the table was to be created.
+        version: Option<Version>,
+        /// What was required and found, and everything that is missing.
+        report: Box<ProtocolReport>,
     },
     /// The policy or the layout cannot be applied to the table.
     #[error(transparent)]
@@ -443,6 +446,7 @@ impl Error {
                 | Self::ProtocolRefused { .. }
                 | Self::ContractChanged { .. }
                 | Self::AppendOnly { .. }
+                | Self::Clustered { .. }
                 | Self::MappedColumns { .. }
                 | Self::ConstraintUnusable { .. }
         )
@@ -524,10 +528,14 @@ pub struct WriteFailure {
 impl WriteFailure {
     /// A failure before anything was stored.
     pub fn before(dataset: DatasetName, location: String, source: Error) -> Self {
+        let version = match &source {
+            Error::ProtocolRefused { version, .. } => *version,
+            _ => None,
+        };
         Self {
             dataset,
             location,
-            version: Version::new(0),
+            version: version.unwrap_or(Version::new(0)),
             orphans: Vec::new(),
             source,
         }
@@ -536,6 +544,25 @@ impl WriteFailure {
     /// The reason's stable identifier.
     pub fn code(&self) -> &'static str {
         self.source.code()
+    }
+
+    /// What is wrong with the table's protocol, where that is the reason.
+    pub fn protocol(&self) -> Option<&ProtocolReport> {
+        match &self.source {
+            Error::ProtocolRefused { report, .. } => Some(report),
+            _ => None,
+        }
+    }
+
+    /// The table features that are refused, where they are the reason, each with why. One may have several reasons.
+    pub fn refused_features(&self) -> Vec<(DeltaFeature, String)> {
+        let Error::Policy(errors) = &self.source else {
+            return Vec::new();
+        };
+        let refused = errors.iter();
+        refused
+            .filter_map(|error| Some((error.refused_feature()?, error.to_string())))
+            .collect()
     }
 
     /// What to do about the reason, where there is one thing to do.

@@ -72,6 +72,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod bounds;
 mod cluster;
 mod commit;
 mod constraint;
@@ -99,7 +100,7 @@ mod writer;
 
 pub use constraint::check_constraints;
 pub use error::{Error, WriteFailure};
-pub use maintenance::{MaintenanceFact, MaintenanceRequest, Upkeep, maintain};
+pub use maintenance::{MaintenanceFact, MaintenanceOutcome, MaintenanceRequest, Upkeep, maintain};
 pub use plan::write_plan;
 pub use pool::EncodePool;
 pub use provenance::{Provenance, TransactionId, WriteMode};

@@ -6,14 +6,15 @@ use std::fmt;
 use chrono::TimeDelta;
 use deltalake_core::checkpoints::create_checkpoint;
 use deltalake_core::operations::vacuum::VacuumMode;
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, StreamExt as _};
+use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
-use object_store::{ObjectStore as _, ObjectStoreExt as _};
 use ossature_delta_policy::{Compaction, Retention, Vacuum};
 use ossature_registry::{OpenTable, open_table};
 use ossature_schema_spec::{DatasetName, Version};
 use serde_json::Value;
 
+use crate::plan::cluster_anew;
 use crate::{EncodePool, Error, TableWriter, WriteFailure, WriteMode, WriteRequest};
 
 /// One kind of upkeep.
@@ -82,17 +83,36 @@ pub struct MaintenanceRequest {
     pub is_dry_run: bool,
 }
 
+/// What came of the upkeep of a table.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct MaintenanceOutcome {
+    /// What was done, in that order, also where something failed behind it, or halfway.
+    pub facts: Vec<MaintenanceFact>,
+    /// What ended it early: the failures of a write, and [`Error::Delta`] and [`Error::Store`] of the checkpoint and the vacuum.
+    pub failure: Option<Box<WriteFailure>>,
+}
+
 /// Keeps a table up: compaction, then a checkpoint, then vacuum, each if the policy wants it now.
+///
+/// A clustered table is compacted by clustering all its rows anew, as they are spread by then; any other by putting the rows of
+/// small files into the files that an overwrite would have put them into.
 ///
 /// A vacuum deletes files and commits nothing, so that what the last commit claims stays true. Only files are deleted that
 /// no version within the retention and no pinned version has; those that failed writes left behind are among them.
-///
-/// **Errors**: those of a write, and [`Error::Delta`] and [`Error::Store`] of the checkpoint and the vacuum. What was done
-/// before stays done.
-pub async fn maintain(
+pub async fn maintain(request: &MaintenanceRequest, pool: &EncodePool) -> MaintenanceOutcome {
+    let mut facts = Vec::new();
+    let failure = Box::pin(try_maintain(request, pool, &mut facts))
+        .await
+        .err();
+    MaintenanceOutcome { facts, failure }
+}
+
+async fn try_maintain(
     request: &MaintenanceRequest,
     pool: &EncodePool,
-) -> Result<Vec<MaintenanceFact>, Box<WriteFailure>> {
+    facts: &mut Vec<MaintenanceFact>,
+) -> Result<(), Box<WriteFailure>> {
     let failed = |error| {
         let WriteRequest {
             contract, location, ..
@@ -105,11 +125,12 @@ pub async fn maintain(
             .await
             .map_err(Error::from)
     };
-    let compacted = compact(request, &open().await.map_err(failed)?, pool).await?;
+    facts.push(compact(request, &open().await.map_err(failed)?, pool).await?);
     let table = open().await.map_err(failed)?;
-    let checkpointed = checkpoint(request, &table).await.map_err(failed)?;
-    let vacuumed = vacuum(request, &table).await.map_err(failed)?;
-    Ok(vec![compacted, checkpointed, vacuumed])
+    facts.push(checkpoint(request, &table).await.map_err(failed)?);
+    let (fact, error) = vacuum(request, &table).await.map_err(failed)?;
+    facts.push(fact);
+    error.map_or(Ok(()), |error| Err(failed(error)))
 }
 
 fn fact(
@@ -143,10 +164,6 @@ async fn compact(
     let Compaction::Auto { small_files_max } = policy.compaction.value else {
         return Ok(fact(false, "the policy has it off".to_owned()));
     };
-    if !policy.cluster_by.value.is_empty() {
-        let reason = "the table is clustered, and a plan has to write it anew";
-        return Ok(fact(false, reason.to_owned()));
-    }
     let half = policy.rows_per_file_max.value.get() / 2;
     let (mut small, mut all) = (0_u64, 0_u64);
     if let Ok(snapshot) = open.table().snapshot() {
@@ -167,8 +184,12 @@ async fn compact(
     let mut write = request.write.clone();
     write.mode = WriteMode::Compact;
     write.provenance.transaction = None;
-    let writer = TableWriter::open_or_fail(write, pool.clone()).await?;
-    let outcome = Box::pin(writer.finish()).await?;
+    let outcome = if policy.cluster_by.value.is_empty() {
+        let writer = TableWriter::open_or_fail(write, pool.clone()).await?;
+        Box::pin(writer.finish()).await?
+    } else {
+        Box::pin(cluster_anew(write, open.version(), pool.clone())).await?
+    };
     Ok(MaintenanceFact {
         version: outcome.version,
         files_added: outcome.files_added,
@@ -215,25 +236,29 @@ async fn last_checkpoint(open: &OpenTable) -> Result<Option<u64>, Error> {
     }
 }
 
-async fn vacuum(request: &MaintenanceRequest, open: &OpenTable) -> Result<MaintenanceFact, Error> {
+/// Deletes what nothing needs; an error that comes up meanwhile stands beside what was deleted until then.
+async fn vacuum(
+    request: &MaintenanceRequest,
+    open: &OpenTable,
+) -> Result<(MaintenanceFact, Option<Error>), Error> {
     let fact = |is_done, reason| fact(request, open, Upkeep::Vacuum, is_done, reason);
     let Vacuum::After(retention) = request.write.policy.vacuum.value else {
-        return Ok(fact(false, "the policy has it off".to_owned()));
+        return Ok((fact(false, "the policy has it off".to_owned()), None));
     };
-    let deleted = unused_files(request, open, retention).await?;
+    let unused = unused_files(request, open, retention).await?;
     let days = retention.days();
     let pinned = request.pinned.len();
     let reason = format!(
         "{} files are used by no version of the last {days} days and by none of {pinned} pinned ones",
-        deleted.len()
+        unused.len()
     );
-    if !request.is_dry_run {
-        delete(open, &deleted).await?;
-    }
-    Ok(MaintenanceFact {
-        deleted: deleted.clone(),
-        ..fact(!deleted.is_empty(), reason)
-    })
+    let (deleted, error) = if request.is_dry_run {
+        (unused, None)
+    } else {
+        delete(open, unused).await
+    };
+    let fact = fact(!deleted.is_empty(), reason);
+    Ok((MaintenanceFact { deleted, ..fact }, error))
 }
 
 /// The files that nothing needs. The runtime finds them; deleting them itself, it would commit twice, and nobody could
@@ -265,20 +290,29 @@ async fn unused_files(
     Ok(files)
 }
 
-async fn delete(open: &OpenTable, files: &[String]) -> Result<(), Error> {
-    let paths = files
-        .iter()
-        .map(|file| Ok(Path::parse(file).unwrap_or_else(|_| Path::from(file.as_str()))));
-    let paths = stream::iter(paths.collect::<Vec<_>>()).boxed();
-    let deleted = open.table().object_store().delete_stream(paths);
-    let gone = deleted.filter_map(|deleted| async {
-        match deleted {
-            Ok(_) | Err(object_store::Error::NotFound { .. }) => None,
-            Err(source) => Some(Err::<(), Error>(Error::Store {
-                file: "a file that nothing needs".to_owned(),
-                source: Box::new(source),
-            })),
-        }
+/// Deletes files; gives back those that are gone, and the first error.
+async fn delete(open: &OpenTable, files: Vec<String>) -> (Vec<String>, Option<Error>) {
+    let store = open.table().object_store();
+    let (mut gone, mut first) = (Vec::with_capacity(files.len()), None);
+    let deleting = stream::iter(files).map(|file| {
+        let path = Path::parse(&file).unwrap_or_else(|_| Path::from(file.as_str()));
+        let store = &store;
+        async move { (store.delete(&path).await, file) }
     });
-    gone.try_collect::<Vec<()>>().await.map(drop)
+    let mut deleting = deleting.buffered(DELETIONS_MAX);
+    while let Some((deleted, file)) = deleting.next().await {
+        match deleted {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => gone.push(file),
+            Err(source) => {
+                first.get_or_insert(Error::Store {
+                    file,
+                    source: Box::new(source),
+                });
+            }
+        }
+    }
+    (gone, first)
 }
+
+/// Files that are deleted at a time.
+const DELETIONS_MAX: usize = 8;

@@ -8,11 +8,12 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF,
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::ident;
 use futures::StreamExt;
-use ossature_schema_spec::{ColumnName, ColumnSpec, DatasetSpec};
+use ossature_registry::{SessionSpec, open_dataset};
+use ossature_schema_spec::{ColumnName, DatasetSpec, Version};
 
 use crate::cluster::{ClusterKey, PlaceFunction, Spread};
 use crate::writer::write_rows;
-use crate::{EncodePool, Error, WriteFailure, WriteOutcome, WriteRequest};
+use crate::{EncodePool, Error, WriteFailure, WriteMode, WriteOutcome, WriteRequest};
 
 /// Writes what a plan computes, sorted as the dataset declares it.
 ///
@@ -31,12 +32,39 @@ pub async fn write_plan(
 ) -> Result<WriteOutcome, Box<WriteFailure>> {
     let dataset = request.contract.name().clone();
     let location = request.location.to_string();
-    let failed = |error| Box::new(WriteFailure::before(dataset, location, error));
+    let failed = |error| Box::new(WriteFailure::before(dataset.clone(), location, error));
+    if request.mode == WriteMode::Compact {
+        let dataset = dataset.clone();
+        return Err(failed(Error::RowsForCompaction { dataset }));
+    }
     let (rows, key) = match Box::pin(ordered(&request, state, plan)).await {
         Ok(ordered) => ordered,
         Err(error) => return Err(failed(error)),
     };
-    Box::pin(write_rows(request, pool, key, rows)).await
+    Box::pin(write_rows(request, pool, key, rows, None)).await
+}
+
+/// Clusters the rows of a table anew, as they are spread at that version. No row is another than before.
+///
+/// **Errors**: those of [`write_plan`], and [`Error::Conflict`] when that is not the newest version any more.
+pub(crate) async fn cluster_anew(
+    request: WriteRequest,
+    version: Version,
+    pool: EncodePool,
+) -> Result<WriteOutcome, Box<WriteFailure>> {
+    let name = request.contract.name().clone();
+    let location = request.location.to_string();
+    let failed = |error| Box::new(WriteFailure::before(name, location, error));
+    let rows = async {
+        let dataset = open_dataset(&request.contract, &request.location, Some(version)).await?;
+        let session = SessionSpec::default().build()?;
+        let (state, plan) = session.read_table(dataset.provider())?.into_parts();
+        ordered(&request, &state, plan).await
+    };
+    match Box::pin(rows).await {
+        Ok((rows, key)) => Box::pin(write_rows(request, pool, key, rows, Some(version))).await,
+        Err(error) => Err(failed(error)),
+    }
 }
 
 async fn ordered(
@@ -46,11 +74,7 @@ async fn ordered(
 ) -> Result<(SendableRecordBatchStream, Option<Arc<ClusterKey>>), Error> {
     let contract = &request.contract;
     let clustered = &request.policy.cluster_by.value;
-    let mut keys: Vec<SortExpr> = contract
-        .order()
-        .iter()
-        .map(|key| ident(key.column.as_str()).sort(!key.descending, true))
-        .collect();
+    let mut keys: Vec<SortExpr> = Vec::new();
     let mut cluster = None;
     if !clustered.is_empty() {
         let columns: Vec<Expr> = clustered.iter().map(|name| ident(name.as_str())).collect();
@@ -62,28 +86,13 @@ async fn ordered(
         keys.push(place.call(columns).sort(true, true));
         cluster = Some(key);
     }
-    if !is_total(contract) {
-        let others = contract
-            .columns()
-            .iter()
-            .filter(|column| is_comparable(column));
-        keys.extend(others.map(|column| ident(column.name().as_str()).sort(true, true)));
-    }
+    let order = contract.write_order().into_iter();
+    keys.extend(order.map(|key| ident(key.column.as_str()).sort(!key.descending, true)));
     let mut sorted = LogicalPlanBuilder::from(plan);
     if !keys.is_empty() {
         sorted = sorted.sort(keys)?;
     }
     Ok((execute(state, &sorted.build()?).await?, cluster))
-}
-
-/// Whether the order leaves no two rows in doubt, because it contains the key.
-pub(crate) fn is_total(contract: &DatasetSpec) -> bool {
-    let has = |column: &ColumnName| contract.order().iter().any(|key| key.column == *column);
-    !contract.key().is_empty() && contract.key().iter().all(has)
-}
-
-pub(crate) fn is_comparable(column: &ColumnSpec) -> bool {
-    !column.column_type().to_arrow().is_nested()
 }
 
 /// How the values of columns are spread.

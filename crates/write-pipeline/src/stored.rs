@@ -21,7 +21,6 @@ use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderB
 
 use crate::order::{RowEncoder, SortKeys};
 use crate::partition::{PartitionValues, respell};
-use crate::plan::{is_comparable, is_total};
 use crate::{Error, WRITER_VERSION};
 
 /// Rows that are read from a file at a time.
@@ -322,25 +321,19 @@ impl StoredRows {
             !self.contract.partition().contains(column.name())
         });
         let inside = |key: &&SortKey| !self.contract.partition().contains(&key.column);
-        let order = self.contract.order().iter().filter(inside);
+        let order = self.contract.write_order();
+        let order = order.iter().filter(inside);
         let order = order.map(|key| ident(key.column.as_str()).sort(!key.descending, true));
         let frame = self
             .session
             .build()?
             .read_table(Arc::new(scan))?
             .select(columns)?;
-        let mut order: Vec<_> = order.collect();
-        if !order.is_empty() && !is_total(&self.contract) {
-            // Files come in the order of their names, which others choose at random.
-            let others = self.contract.columns().iter().filter(|column| {
-                is_comparable(column) && !self.contract.partition().contains(column.name())
-            });
-            order.extend(others.map(|column| ident(column.name().as_str()).sort(true, true)));
-        }
-        let frame = if order.is_empty() {
+        // Files come in the order of their names, which others choose at random; without an order they stay in it.
+        let frame = if self.contract.order().is_empty() {
             frame
         } else {
-            frame.sort(order)?
+            frame.sort(order.collect())?
         };
         Ok(frame.execute_stream().await?)
     }

@@ -7,8 +7,8 @@ use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel as _;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{
-    Action, Metadata, MetadataExt as _, Protocol as ProtocolAction, StructField, StructType,
-    new_metadata,
+    Action, ArrayType, DataType, MapType, Metadata, MetadataExt as _, Protocol as ProtocolAction,
+    StructField, StructType, new_metadata,
 };
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::table::state::DeltaTableState;
@@ -44,6 +44,15 @@ pub(crate) struct WritableTable {
     pub(crate) new_constraints: BTreeMap<String, String>,
     /// What the next commit changes of its protocol and its metadata.
     pub(crate) changes: Vec<Action>,
+    /// What a commit before it changes, if the next one lets rows of an append-only table go.
+    pub(crate) release: Option<Release>,
+}
+
+/// The end of a table's append-only time, and nothing else: the runtime judges a commit by the table before it, so a commit
+/// that removes rows cannot bring it itself.
+pub(crate) struct Release {
+    metadata: Metadata,
+    set: BTreeMap<String, String>,
 }
 
 /// Opens the table of a dataset, or creates it from its contract.
@@ -86,17 +95,9 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
         }
         Err(error) => return Err(error.into()),
     };
-    let judged = judge(request, &open).await?;
-    let Judged { schema, change, .. } = &judged;
-    let snapshot = open.snapshot()?;
-    if lets_rows_go(mode) && judged.state.has_active(DeltaFeature::AppendOnly) {
-        // The runtime judges a commit by the table before it, so this one feature goes in a commit of its own.
-        let changes = change_actions(request, snapshot, change, &SchemaPlan::default())?;
-        commit_properties(request, &open, changes, change).await?;
-        return Box::pin(open_or_create(request)).await;
-    }
-    let changes = change_actions(request, snapshot, change, schema)?;
-    judged.into_table(open, created, changes)
+    judge(request, &open)
+        .await?
+        .into_table(request, open, created)
 }
 
 /// Opens the table of a dataset as it is, to see what a write would make of it.
@@ -104,9 +105,7 @@ pub(crate) async fn open_or_create(request: &WriteRequest) -> Result<WritableTab
 /// **Errors**: those of [`open_or_create`], and that there is none.
 pub(crate) async fn open_stored(request: &WriteRequest) -> Result<WritableTable, Error> {
     let open = open_newest(&request.location).await?;
-    let judged = judge(request, &open).await?;
-    let changes = change_actions(request, open.snapshot()?, &judged.change, &judged.schema)?;
-    judged.into_table(open, None, changes)
+    judge(request, &open).await?.into_table(request, open, None)
 }
 
 /// Looks whether the table of a dataset, or the one that would be created, may be written as the request says. Nothing is
@@ -121,7 +120,7 @@ pub async fn check_table(request: &WriteRequest) -> Result<(), Error> {
         Err(ossature_registry::Error::NoTable { .. }) => {
             let wanted = request.policy.feature_request();
             let plan = plan_features(None, &wanted).map_err(Error::Policy)?;
-            judge_protocol(request, &plan.report.protocol_after).map(drop)
+            judge_protocol(request, None, &plan.report.protocol_after).map(drop)
         }
         Err(error) => Err(error.into()),
     }
@@ -165,19 +164,43 @@ struct Judged {
 impl Judged {
     fn into_table(
         self,
+        request: &WriteRequest,
         open: OpenTable,
         created: Option<EnablementReport>,
-        changes: Vec<Action>,
     ) -> Result<WritableTable, Error> {
+        let snapshot = open.snapshot()?;
         Ok(WritableTable {
-            stored: open.snapshot()?.snapshot().arrow_schema(),
+            stored: snapshot.snapshot().arrow_schema(),
+            changes: change_actions(request, snapshot, &self.change, &self.schema)?,
+            release: self.release(request, snapshot)?,
             open,
             protocol: self.protocol,
             enablement: created.unwrap_or(self.change.report),
             constraints: self.constraints,
             new_constraints: self.new_constraints,
-            changes,
         })
+    }
+
+    fn release(
+        &self,
+        request: &WriteRequest,
+        snapshot: &DeltaTableState,
+    ) -> Result<Option<Release>, Error> {
+        let feature = DeltaFeature::AppendOnly;
+        let property = feature.spec().property.map(|property| property.key);
+        let off = property.and_then(|key| self.change.set.get_key_value(key));
+        let Some((key, value)) =
+            off.filter(|_| lets_rows_go(&request.mode) && self.state.has_active(feature))
+        else {
+            return Ok(None);
+        };
+        let found = snapshot.metadata().clone();
+        let metadata = found.add_config_key(key.clone(), value.clone());
+        let metadata = metadata.map_err(DeltaTableError::from);
+        Ok(Some(Release {
+            metadata: metadata.map_err(Error::delta("changing a table's metadata"))?,
+            set: BTreeMap::from([(key.clone(), value.clone())]),
+        }))
     }
 }
 
@@ -192,7 +215,7 @@ async fn judge(request: &WriteRequest, open: &OpenTable) -> Result<Judged, Error
     let snapshot = open.snapshot()?;
     let state = table_state(snapshot);
     let stored = snapshot.snapshot().arrow_schema();
-    check_protocol(request, &state, &stored)?;
+    check_protocol(request, open.version(), &state, &stored)?;
     if !matches!(mode, WriteMode::Append | WriteMode::ErrorIfExists) {
         open.check_removable().await?;
     }
@@ -201,6 +224,14 @@ async fn judge(request: &WriteRequest, open: &OpenTable) -> Result<Judged, Error
         return Err(Error::MappedColumns {
             dataset: contract.name().clone(),
         });
+    }
+    if schema.replace
+        && let Some(feature) = expressed(snapshot)
+    {
+        let reason =
+            "columns of the table have expressions, which a schema that replaces them would drop";
+        let refused = ossature_delta_policy::Error::CannotDisable { feature, reason };
+        return Err(Error::Policy(refused.into()));
     }
     let constraints = constraints_of(&policy.constraints.value, &state, &stored);
     let mut new_constraints = policy.persisted_constraints().clone();
@@ -220,7 +251,7 @@ async fn judge(request: &WriteRequest, open: &OpenTable) -> Result<Judged, Error
     }
     let after = change.protocol.as_ref().unwrap_or(&state.protocol);
     Ok(Judged {
-        protocol: judge_protocol(request, after)?,
+        protocol: judge_protocol(request, Some(open.version()), after)?,
         state,
         schema,
         change,
@@ -230,14 +261,19 @@ async fn judge(request: &WriteRequest, open: &OpenTable) -> Result<Judged, Error
 }
 
 /// Compares the protocol that a table is to have with what is asked for.
-fn judge_protocol(request: &WriteRequest, protocol: &Protocol) -> Result<ProtocolReport, Error> {
+fn judge_protocol(
+    request: &WriteRequest,
+    version: Option<Version>,
+    protocol: &Protocol,
+) -> Result<ProtocolReport, Error> {
     let report = gate_protocol(request, protocol);
     if report.is_compatible() {
         return Ok(report);
     }
     Err(Error::ProtocolRefused {
         dataset: request.contract.name().clone(),
-        problems: report.problems,
+        version,
+        report: Box::new(report),
     })
 }
 
@@ -249,30 +285,31 @@ pub(crate) fn lets_rows_go(mode: &WriteMode) -> bool {
     }
 }
 
-/// Commits what becomes of a table's properties, without rows.
-async fn commit_properties(
+/// Commits that rows of an append-only table may go, and opens the table as it is from then on.
+pub(crate) async fn commit_release(
     request: &WriteRequest,
     open: &OpenTable,
-    actions: Vec<Action>,
-    change: &TableChange,
-) -> Result<(), Error> {
-    let snapshot = open.snapshot()?;
+    release: Release,
+) -> Result<OpenTable, Error> {
+    let Release { metadata, set } = release;
     let properties = CommitProperties::default()
         .with_metadata(rules(request))
         .with_max_retries(0)
         .with_cleanup_expired_logs(Some(false));
-    let set = change.set.clone().into_iter().collect();
     let committed = CommitBuilder::from(properties)
-        .with_actions(actions)
+        .with_actions(vec![Action::Metadata(metadata)])
         .build(
-            Some(snapshot.snapshot()),
+            Some(open.snapshot()?.snapshot()),
             open.table().log_store(),
-            DeltaOperation::SetTableProperties { properties: set },
+            DeltaOperation::SetTableProperties {
+                properties: set.into_iter().collect(),
+            },
         )
         .await;
     let read = open.version().number();
     let failed = |error| Error::commit(request.contract.name(), read, error);
-    committed.map(drop).map_err(failed)
+    let version = Version::new(committed.map_err(failed)?.version());
+    Ok(open_table(&request.location, Some(version)).await?)
 }
 
 /// Opens a table that somebody else may be creating: its folder is seen before its first version is.
@@ -308,18 +345,21 @@ async fn create(request: &WriteRequest) -> Result<Option<EnablementReport>, Erro
     if let Some(change) = plan.change {
         properties.extend(change.properties);
     }
-    let protocol = &plan.report.protocol_after;
     if maps_columns(&properties) {
         let numbered = number_columns(&schema);
         let numbered = numbered.map_err(|error| failed()(error.into()))?;
         schema = numbered.0;
         properties.insert(schema_key::MAX_COLUMN_ID.to_owned(), numbered.1.to_string());
     }
+    let report = EnablementReport {
+        properties_set: properties.clone(),
+        ..plan.report
+    };
     let metadata = new_metadata(&schema, contract.partition(), properties)
         .and_then(|metadata| metadata.with_name(contract.name().to_string()))
         .and_then(|metadata| metadata.with_description(contract.description().to_owned()))
         .map_err(|error| failed()(error.into()))?;
-    let protocol = protocol_action(protocol)?;
+    let protocol = protocol_action(&report.protocol_after)?;
     let table = location.builder()?.build().map_err(failed())?;
     let properties = CommitProperties::default()
         .with_metadata(rules(request))
@@ -336,7 +376,7 @@ async fn create(request: &WriteRequest) -> Result<Option<EnablementReport>, Erro
     // What the runtime does behind a commit is to load the table, which is opened anyway.
     let done = async { commit.into_prepared_commit_future().await?.await };
     match done.await {
-        Ok(_) => Ok(Some(plan.report)),
+        Ok(_) => Ok(Some(report)),
         Err(DeltaTableError::Transaction { source }) if Error::is_lost_race(&source) => Ok(None),
         Err(error) => Err(failed()(error)),
     }
@@ -371,6 +411,7 @@ fn table_state(snapshot: &DeltaTableState) -> TableState {
 /// Refuses what would fail only when all files are stored, or would give other rows than were written.
 fn check_protocol(
     request: &WriteRequest,
+    version: Version,
     state: &TableState,
     stored: &Schema,
 ) -> Result<(), Error> {
@@ -379,7 +420,8 @@ fn check_protocol(
     if !report.is_writable() {
         return Err(Error::ProtocolRefused {
             dataset: dataset(),
-            problems: report.problems,
+            version: Some(version),
+            report: Box::new(report),
         });
     }
     if maps_columns(&state.properties) && !keeps_names(stored.fields()) {
@@ -480,7 +522,7 @@ fn with_columns(
         let wanted = declared
             .field(field.name())
             .filter(|_| has(&schema.extend, field));
-        wanted.unwrap_or(field).clone()
+        wanted.map_or_else(|| field.clone(), |wanted| extended(field, wanted))
     });
     let added = declared
         .fields()
@@ -488,4 +530,64 @@ fn with_columns(
         .cloned();
     let columns = StructType::try_new(kept.chain(added))?;
     Ok(found.clone().with_schema(&columns)?)
+}
+
+/// The field as it is wanted, with what the stored one says of itself.
+fn extended(stored: &StructField, wanted: &StructField) -> StructField {
+    let mut field = wanted.clone();
+    field.metadata.clone_from(&stored.metadata);
+    field.metadata.extend(wanted.metadata.clone());
+    field.data_type = extended_type(&stored.data_type, &wanted.data_type);
+    field
+}
+
+fn extended_type(stored: &DataType, wanted: &DataType) -> DataType {
+    match (stored, wanted) {
+        (DataType::Struct(stored), DataType::Struct(wanted)) => {
+            let fields = wanted
+                .fields()
+                .map(|field| match stored.field(field.name()) {
+                    Some(stored) => extended(stored, field),
+                    None => field.clone(),
+                });
+            StructType::try_new(fields).map_or_else(
+                |_| DataType::Struct(wanted.clone()),
+                |all| DataType::Struct(Box::new(all)),
+            )
+        }
+        (DataType::Array(stored), DataType::Array(wanted)) => {
+            let element = extended_type(&stored.element_type, &wanted.element_type);
+            ArrayType::new(element, wanted.contains_null).into()
+        }
+        (DataType::Map(stored), DataType::Map(wanted)) => MapType::new(
+            extended_type(&stored.key_type, &wanted.key_type),
+            extended_type(&stored.value_type, &wanted.value_type),
+            wanted.value_contains_null,
+        )
+        .into(),
+        _ => wanted.clone(),
+    }
+}
+
+/// What makes a column of the table more than a place for values, at whatever depth.
+fn expressed(snapshot: &DeltaTableState) -> Option<DeltaFeature> {
+    fn of_type(data_type: &DataType) -> Option<DeltaFeature> {
+        match data_type {
+            DataType::Struct(inner) => inner.fields().find_map(of_field),
+            DataType::Array(inner) => of_type(&inner.element_type),
+            DataType::Map(inner) => of_type(&inner.key_type).or_else(|| of_type(&inner.value_type)),
+            _ => None,
+        }
+    }
+    fn of_field(field: &StructField) -> Option<DeltaFeature> {
+        let has = |key| field.metadata.contains_key(key);
+        if has(schema_key::INVARIANT) {
+            Some(DeltaFeature::Invariants)
+        } else if has(schema_key::GENERATION_EXPRESSION) {
+            Some(DeltaFeature::GeneratedColumns)
+        } else {
+            of_type(&field.data_type)
+        }
+    }
+    snapshot.schema().fields().find_map(of_field)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
+use deltalake_core::DeltaTableError;
 use futures::StreamExt;
 use object_store::path::Path;
 use ossature_delta_policy::{EnablementReport, ProtocolReport, ResolvedPolicy};
@@ -83,6 +84,8 @@ pub struct WriteOutcome {
     pub protocol: ProtocolReport,
     /// The features that were asked for, had and got.
     pub enablement: EnablementReport,
+    /// The version whose commit brought what is new of them and of the properties; nothing when nothing is.
+    pub enabled_in: Option<Version>,
 }
 
 /// Writes the rows of one dataset as one version of its table.
@@ -262,7 +265,7 @@ impl TableWriter {
         if batch.num_rows() == 0 || self.is_done {
             return Ok(());
         }
-        if self.request.mode == WriteMode::Compact {
+        if self.request.mode == WriteMode::Compact && self.cluster.is_none() {
             return Err(Error::RowsForCompaction {
                 dataset: self.request.contract.name().clone(),
             });
@@ -472,6 +475,7 @@ impl TableWriter {
             open: &self.table.open,
             live: &self.files.live,
             changes: std::mem::take(&mut self.table.changes),
+            release: self.table.release.take(),
             files: &files,
         })
         .await?;
@@ -481,7 +485,7 @@ impl TableWriter {
             location: self.request.location.to_string(),
             policy: self.request.policy.clone(),
             mode: self.request.mode.clone(),
-            version_before: self.table.open.version(),
+            version_before: committed.version_before,
             version: committed.version,
             rows: sum(|file| file.rows),
             bytes: sum(|file| file.bytes),
@@ -491,6 +495,7 @@ impl TableWriter {
             files_restored: self.restored,
             content: committed.content,
             protocol: self.table.protocol.clone(),
+            enabled_in: enabled_in(&self.table.enablement, committed.version),
             enablement: self.table.enablement.clone(),
         })
     }
@@ -613,7 +618,19 @@ fn describe_stored(
         content,
         protocol: table.protocol.clone(),
         enablement: table.enablement.clone(),
+        enabled_in: None,
     }))
+}
+
+/// The version whose commit did what a report tells, of a write that ended with this version.
+fn enabled_in(report: &EnablementReport, written: Version) -> Option<Version> {
+    if report.newly_enabled.is_empty() && report.properties_set.is_empty() {
+        None
+    } else if report.protocol_before.is_none() {
+        Some(Version::new(0))
+    } else {
+        Some(written)
+    }
 }
 
 /// What places the rows of a clustered dataset.
@@ -683,6 +700,8 @@ fn rule(request: &WriteRequest, schema: &SchemaRef) -> Result<Option<Rule>, Erro
     let contract = &request.contract;
     match &request.mode {
         WriteMode::Overwrite | WriteMode::Append | WriteMode::ErrorIfExists => Ok(None),
+        // All its rows are written anew.
+        WriteMode::Compact if !request.policy.cluster_by.value.is_empty() => Ok(None),
         WriteMode::Replace(ranges) => Ok(Some(Rule::Outside(encode_ranges(contract, ranges)?))),
         WriteMode::Compact => Ok(Some(Rule::Outside(Vec::new()))),
         WriteMode::Merge => {
@@ -744,17 +763,29 @@ pub async fn write_stream(
     pool: EncodePool,
     stream: SendableRecordBatchStream,
 ) -> Result<WriteOutcome, Box<WriteFailure>> {
-    Box::pin(write_rows(request, pool, None, stream)).await
+    Box::pin(write_rows(request, pool, None, stream, None)).await
 }
 
-/// Writes a stream of batches; those of a clustered dataset come in the order of their places.
+/// Writes a stream of batches; those of a clustered dataset come in the order of their places. Where they are what the table
+/// held at a version, it has to be the newest one.
 pub(crate) async fn write_rows(
     request: WriteRequest,
     pool: EncodePool,
     key: Option<Arc<ClusterKey>>,
     mut stream: SendableRecordBatchStream,
+    read: Option<Version>,
 ) -> Result<WriteOutcome, Box<WriteFailure>> {
     let mut writer = TableWriter::open_clustered_or_fail(request, pool, key).await?;
+    let found = writer.table.open.version();
+    if let Some(read) = read.filter(|read| *read != found) {
+        let versions = DeltaTableError::VersionMismatch(found.number(), read.number());
+        let error = Error::Conflict {
+            dataset: writer.request.contract.name().clone(),
+            read: read.number(),
+            source: Box::new(versions),
+        };
+        return Err(Box::new(Box::pin(writer.fail(error)).await));
+    }
     while let Some(batch) = stream.next().await {
         let pushed = match batch {
             Ok(batch) => writer.push(&batch).await,

@@ -25,7 +25,7 @@ const FENCES: &[Fence] = &[
     },
     Fence {
         dependency: "buoyant_kernel",
-        packages: &["registry"],
+        packages: &["registry", "tests"],
         holds_in_tests: true,
         because: "it goes with `deltalake-core`, through which the kernel is used",
     },

@@ -9,10 +9,10 @@ use crate::{
     DigestV1, DroppedV1, EnablementV1, Envelope, EnvironmentV1, Error, ExecutionProfileV1,
     ExtractSummaryV1, FailureV1, FeedConsumptionV1, FeedModeV1, LayoutV1, LeafLayoutV1,
     MaintenanceFactV1, OrderProofV1, OutputV1, PinV1, PlanArtifactV1, PlanColumnV1, PlanInputV1,
-    PlanOutputV1, PolicyArtifactV1, ProtocolReportV1, ProtocolV1, RequiredProtocolV1,
-    RunManifestV1, RunOptionsV1, RunStatusV1, ScanAlignmentV1, ScanArtifactV1, ScanModeV1,
-    SemanticFindingV1, SemanticValidationV1, StatsDecisionV1, UsedColumnV1, VacuumV1, ViewCacheV1,
-    WarningV1, WriteArtifactV1, WriteFailureV1,
+    PlanOutputV1, PolicyArtifactV1, ProtocolReportV1, ProtocolV1, RefusedFeatureV1,
+    RequiredProtocolV1, RunManifestV1, RunOptionsV1, RunStatusV1, ScanAlignmentV1, ScanArtifactV1,
+    ScanModeV1, SemanticFindingV1, SemanticValidationV1, StatsDecisionV1, UsedColumnV1, VacuumV1,
+    ViewCacheV1, WarningV1, WriteArtifactV1, WriteFailureV1,
 };
 
 fn digest(byte: u8) -> DigestV1 {
@@ -199,7 +199,9 @@ pub(super) fn scan_artifact() -> Result<Envelope, Error> {
         contract_hash: digest(0x41),
         protocol: plain_protocol(),
         settings: pairs([("bounds", "exact"), ("text", "utf8")]),
+        declared_order: texts(["node_id", "rank desc"]),
         order: texts(["node_id", "rank desc"]),
+        is_ordered_as_declared: true,
         order_proof: Some(OrderProofV1 {
             version: 3,
             writer: "2".to_owned(),
@@ -245,6 +247,7 @@ pub(super) fn write_artifact() -> Result<Envelope, Error> {
                 ..plain_protocol()
             },
             properties_set: pairs([("delta.enableChangeDataFeed", "true")]),
+            commit_version: Some(5),
         },
     })
 }
@@ -257,6 +260,12 @@ pub(super) fn write_failure() -> Result<Envelope, Error> {
         code: "store_failure".to_owned(),
         message: "while storing part-22d1c8.parquet".to_owned(),
         orphans: texts(["part-0f3a7b.parquet", "part-22d1c8.parquet"]),
+        // No write fails for all of its reasons at once.
+        protocol: Some(protocol()),
+        refused_features: vec![RefusedFeatureV1 {
+            feature: "rowTracking".to_owned(),
+            reason: "table feature `rowTracking` is refused".to_owned(),
+        }],
     })
 }
 

@@ -4,9 +4,9 @@ use ossature_write_pipeline::{WriteFailure, redact};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Payload;
+use crate::{Payload, ProtocolReportV1, RefusedFeatureV1};
 
-/// A write that failed. The table is as it was.
+/// A write that failed. No rows were committed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WriteFailureV1 {
@@ -22,6 +22,12 @@ pub struct WriteFailureV1 {
     pub message: String,
     /// Files that were stored, or may have been, and that the version does not have: their paths below the folder.
     pub orphans: Vec<String>,
+    /// What was required of the table's protocol and what was found, where that is why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<ProtocolReportV1>,
+    /// The table features that were refused, where they are why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_features: Vec<RefusedFeatureV1>,
 }
 
 impl Payload for WriteFailureV1 {
@@ -46,6 +52,13 @@ impl WriteFailureV1 {
             code: code.to_owned(),
             message: redact(message),
             orphans: orphans.clone(),
+            protocol: failure.protocol().map(ProtocolReportV1::from),
+            refused_features: (failure.refused_features().into_iter())
+                .map(|(feature, reason)| RefusedFeatureV1 {
+                    feature: feature.name().to_owned(),
+                    reason,
+                })
+                .collect(),
         }
     }
 }

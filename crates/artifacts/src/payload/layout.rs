@@ -16,7 +16,7 @@ pub struct LayoutV1 {
     pub compression: DecidedV1<String>,
     /// Rows in a row group, at the most.
     pub row_group_rows_max: DecidedV1<u32>,
-    /// Rows in a page, at the most.
+    /// Rows in a page, at the most; behind a page that ended by its bytes, up to twice as many.
     pub page_rows_max: DecidedV1<u32>,
     /// The leaves of the columns in schema order; partition columns are in no file.
     pub leaves: Vec<LeafLayoutV1>,

@@ -201,6 +201,7 @@ impl OutputV1 {
             content,
             protocol: _,
             enablement: _,
+            enabled_in: _,
         } = outcome;
         let OutputRecords {
             plan,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ossature_delta_policy::{
     EnablementReport, FeatureGate, Protocol, ProtocolReport, ProtocolSupport,
 };
+use ossature_schema_spec::Version;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +28,8 @@ pub struct ProtocolReportV1 {
     pub problems: Vec<String>,
 }
 
-/// What was asked for of a table's features, what was there, and what is new. A feature that is refused fails the write.
+/// What was asked for of a table's features, what was there, and what is new. A feature that is refused fails the write, and is in
+/// the record of that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnablementV1 {
@@ -44,10 +46,14 @@ pub struct EnablementV1 {
     pub protocol_after: ProtocolV1,
     /// The properties that were set in the same commit.
     pub properties_set: BTreeMap<String, String>,
+    /// The version whose commit brought the new features and properties; absent when there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit_version: Option<u64>,
 }
 
-impl From<&EnablementReport> for EnablementV1 {
-    fn from(report: &EnablementReport) -> Self {
+impl EnablementV1 {
+    /// The record of a report, and of the version whose commit did what it tells.
+    pub fn of(report: &EnablementReport, version: Option<Version>) -> Self {
         let EnablementReport {
             requested,
             already_enabled,
@@ -63,8 +69,19 @@ impl From<&EnablementReport> for EnablementV1 {
             protocol_before: protocol_before.as_ref().map(ProtocolV1::from),
             protocol_after: ProtocolV1::from(protocol_after),
             properties_set: properties_set.clone(),
+            commit_version: version.map(Version::number),
         }
     }
+}
+
+/// A table feature that was asked for, or that a table has, and why that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RefusedFeatureV1 {
+    /// The feature, as the protocol spells it.
+    pub feature: String,
+    /// Why, in words.
+    pub reason: String,
 }
 
 /// What somebody requires a table to have.

@@ -24,8 +24,12 @@ pub struct ScanArtifactV1 {
     pub protocol: ProtocolV1,
     /// How files are read, by the name of the setting.
     pub settings: BTreeMap<String, String>,
-    /// The order that scans declare, ` desc` behind the descending columns; empty when none was proven.
+    /// The order that the contract declares, ` desc` behind the descending columns.
+    pub declared_order: Vec<String>,
+    /// The order that scans declare; empty when none was proven.
     pub order: Vec<String>,
+    /// Whether scans declare the order that the contract declares.
+    pub is_ordered_as_declared: bool,
     /// What the order rests on, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_proof: Option<OrderProofV1>,
@@ -105,6 +109,7 @@ impl From<&ScanFacts> for ScanArtifactV1 {
             contract,
             protocol,
             settings,
+            declared_order,
             order,
             order_proof,
             alignment,
@@ -124,7 +129,9 @@ impl From<&ScanFacts> for ScanArtifactV1 {
             settings: (settings.iter())
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
+            declared_order: declared_order.iter().map(ToString::to_string).collect(),
             order: order.iter().map(ToString::to_string).collect(),
+            is_ordered_as_declared: order == declared_order,
             order_proof: order_proof.as_ref().map(|proof| OrderProofV1 {
                 version: proof.version.number(),
                 writer: proof.writer.clone(),

@@ -68,6 +68,7 @@ impl From<&WriteOutcome> for WriteArtifactV1 {
             content,
             protocol,
             enablement,
+            enabled_in,
         } = outcome;
         Self {
             dataset: contract.name().to_string(),
@@ -85,7 +86,7 @@ impl From<&WriteOutcome> for WriteArtifactV1 {
             content_hash: DigestV1::from(*content),
             policy: PolicyArtifactV1::from(policy),
             protocol: ProtocolReportV1::from(protocol),
-            enablement: EnablementV1::from(enablement),
+            enablement: EnablementV1::of(enablement, *enabled_in),
         }
     }
 }

@@ -147,6 +147,11 @@ pub(super) fn scan_columns() -> Result<Vec<Column>, Error> {
             "Whether the stored columns are the declared ones.",
         ),
         (
+            "is_ordered_as_declared",
+            Boolean,
+            "Whether scans declare the order that the contract declares.",
+        ),
+        (
             "alignments",
             list(vec![
                 ("column", Utf8, "The column."),
@@ -168,7 +173,7 @@ pub(super) fn scan_columns() -> Result<Vec<Column>, Error> {
 pub(super) fn write_failure_columns() -> Vec<Column> {
     use ColumnType::{Int64, Utf8};
     vec![
-        ("run_id", Utf8, "The run."),
+        ("run_id", Utf8, "The run, or the upkeep."),
         ("dataset", Utf8, "The dataset."),
         (
             "version",
@@ -347,7 +352,11 @@ pub(super) fn protocol_columns() -> Result<Vec<Column>, Error> {
     Ok(vec![
         ("run_id", Utf8, "The run."),
         ("dataset", Utf8, "The dataset."),
-        ("version", Int64, "The version that was written."),
+        (
+            "version",
+            Int64,
+            "The version that was written; where the write was refused, the one that was found.",
+        ),
         (
             "is_compatible",
             Boolean,

@@ -438,14 +438,14 @@ mod tests {
                 stats_decision v1: the released example is no longer read as it was: not an artifact of ours:
                   /kind: expected "write_failure", found "stats_decision" (wrong_value)
                   /payload/code: expected a value, found nothing (missing_field)
-                  /payload/columns: expected code or dataset or message or orphans or table_uri or version, found columns (unknown_field)
+                  /payload/columns: expected code or dataset or message or orphans or protocol or refused_features or table_uri or version, found columns (unknown_field)
                   /payload/dataset: expected a value, found nothing (missing_field)
-                  /payload/dropped: expected code or dataset or message or orphans or table_uri or version, found dropped (unknown_field)
+                  /payload/dropped: expected code or dataset or message or orphans or protocol or refused_features or table_uri or version, found dropped (unknown_field)
                   /payload/message: expected a value, found nothing (missing_field)
                   /payload/orphans: expected a value, found nothing (missing_field)
-                  /payload/policy: expected code or dataset or message or orphans or table_uri or version, found policy (unknown_field)
+                  /payload/policy: expected code or dataset or message or orphans or protocol or refused_features or table_uri or version, found policy (unknown_field)
                   /payload/table_uri: expected a value, found nothing (missing_field)
-                  /payload/used: expected code or dataset or message or orphans or table_uri or version, found used (unknown_field)
+                  /payload/used: expected code or dataset or message or orphans or protocol or refused_features or table_uri or version, found used (unknown_field)
                   /payload/version: expected a value, found nothing (missing_field)"#]],
         );
     }

@@ -26,6 +26,7 @@ fn render(row: &FeatureSpec) -> String {
 fn the_catalogue_of_features() {
     let lines: Vec<String> = FEATURES.iter().map(render).collect();
     expect![[r#"
+        adaptiveMetadata-preview: ReaderAndWriter listed Refused, refused
         allowColumnDefaults: Writer listed ReadOnly, refused
         appendOnly: Writer (1, 2) Writable, at creation delta.appendOnly=true
         catalogManaged: ReaderAndWriter listed Refused, refused

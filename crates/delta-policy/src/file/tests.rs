@@ -153,13 +153,16 @@ default = ["change_feed"]
 statistics = { auto = 1, strict = true }
 [tables."cpg.other"]
 statistics = {}
+[tables."cpg.third"]
+statistics = ""
 "#,
         &expect![[r#"
             policy.toml:3:14: defaults.statistics: found a table, wanted `"off"`, `{ auto = <columns> }` or `{ explicit = [<column>, ...], strict = <true or false> }`
             policy.toml:4:14: defaults.compaction: found a table, wanted `"off"` or `{ small_files_max = <files> }`
             policy.toml:5:1: defaults: found `change_feed` set and in `default`, wanted one of the two
             policy.toml:8:14: tables."cpg.sample".statistics: found a table, wanted `"off"`, `{ auto = <columns> }` or `{ explicit = [<column>, ...], strict = <true or false> }`
-            policy.toml:10:14: tables."cpg.other".statistics: found a table, wanted `"off"`, `{ auto = <columns> }` or `{ explicit = [<column>, ...], strict = <true or false> }`"#]],
+            policy.toml:10:14: tables."cpg.other".statistics: found a table, wanted `"off"`, `{ auto = <columns> }` or `{ explicit = [<column>, ...], strict = <true or false> }`
+            policy.toml:12:14: tables."cpg.third".statistics: found the text ``, wanted `"off"`, `{ auto = <columns> }` or `{ explicit = [<column>, ...], strict = <true or false> }`"#]],
     );
 }
 

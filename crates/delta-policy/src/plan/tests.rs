@@ -201,6 +201,7 @@ fn features_that_no_policy_may_ask_for() {
         None,
         &refused,
         &expect![[r#"
+            feature_refused: table feature `adaptiveMetadata-preview` is refused: the runtime does not read such tables
             feature_refused: table feature `allowColumnDefaults` is refused: the runtime reads such tables but never writes them again
             feature_refused: table feature `catalogManaged` is refused: the runtime does not read such tables
             feature_refused: table feature `catalogOwned-preview` is refused: the runtime does not read such tables

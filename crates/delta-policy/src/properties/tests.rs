@@ -170,14 +170,14 @@ fn properties_that_a_field_decides_point_to_the_field() {
             property_has_field: table property `delta.constraints.positive` is not set by name: `constraints` decides it
             property_has_field: table property `delta.dataSkippingNumIndexedCols` is not set by name: `statistics` decides it
             property_has_field: table property `delta.dataSkippingStatsColumns` is not set by name: `statistics` decides it
-            property_has_field: table property `delta.deletedFileRetentionDuration` is not set by name: `deleted_file_retention` decides it
+            property_has_field: table property `delta.deletedFileRetentionDuration` is not set by name: `deleted_file_retention_days` decides it
             property_has_field: table property `delta.enableChangeDataFeed` is not set by name: `change_feed` decides it
             property_has_field: table property `delta.enableDeletionVectors` is not set by name: `features` decides it
-            property_has_field: table property `delta.enableExpiredLogCleanup` is not set by name: `log_retention` decides it
+            property_has_field: table property `delta.enableExpiredLogCleanup` is not set by name: `log_retention_days` decides it
             property_has_field: table property `delta.enableInCommitTimestamps` is not set by name: `features` decides it
             property_has_field: table property `delta.enableRowTracking` is not set by name: `features` decides it
             property_has_field: table property `delta.feature.v2Checkpoint` is not set by name: `features` decides it
-            property_has_field: table property `delta.logRetentionDuration` is not set by name: `log_retention` decides it
+            property_has_field: table property `delta.logRetentionDuration` is not set by name: `log_retention_days` decides it
             property_has_field: table property `delta.minReaderVersion` is not set by name: `features` decides it
             property_has_field: table property `delta.minWriterVersion` is not set by name: `features` decides it"#]],
     );

@@ -80,6 +80,50 @@ fn an_empty_set_is_a_value_and_clears() {
 }
 
 #[test]
+fn an_empty_list_of_columns_clears_a_clustering() {
+    let unordered = builder().order_by([]).build().unwrap();
+    let policy = TablePolicy::default().cluster_by(columns("level name"));
+    let cluster_by = |cluster_by| {
+        let request = PolicyOverrides {
+            cluster_by,
+            ..none()
+        };
+        let resolved = resolve(&request, &none(), &unordered, &policy, &[]).unwrap();
+        (resolved.cluster_by.value.len(), resolved.cluster_by.source)
+    };
+    assert_eq!(cluster_by(Override::Inherit), (2, Source::Dataset));
+    assert_eq!(cluster_by(Override::Clear), (0, Source::Request));
+    assert_eq!(cluster_by(Override::Set(Vec::new())), (0, Source::Request));
+}
+
+/// Those of a weaker place are not mixed in, whatever their keys.
+#[test]
+fn properties_are_those_of_the_strongest_place_that_speaks() {
+    let properties = |value: &str| {
+        let key = "delta.isolationLevel".to_owned();
+        BTreeMap::from([(key, value.to_owned())])
+    };
+    let at = |properties| PolicyOverrides {
+        properties: Override::Set(properties),
+        ..none()
+    };
+    let declared =
+        TablePolicy::default().properties([("delta.checkpoint.writeStatsAsStruct", "true")]);
+    let found = |request: &PolicyOverrides, location: &PolicyOverrides| {
+        let resolved = resolve(request, location, &dataset(), &declared, &[]).unwrap();
+        resolved.properties
+    };
+    let (strong, weak) = (
+        at(properties("Serializable")),
+        at(properties("WriteSerializable")),
+    );
+    assert_eq!(found(&strong, &weak).value, properties("Serializable"));
+    assert_eq!(found(&none(), &weak).value, properties("WriteSerializable"));
+    assert_eq!(found(&none(), &none()).source, Source::Dataset);
+    assert_eq!(found(&at(BTreeMap::new()), &weak).value.len(), 0);
+}
+
+#[test]
 fn the_defaults_are_the_documented_ones() {
     let policy = resolve(&none(), &none(), &dataset(), &TablePolicy::default(), &[]).unwrap();
     expect![[r#"

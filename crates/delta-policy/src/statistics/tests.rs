@@ -1,7 +1,7 @@
 //! Every reason to leave a column out, and what holds for any choice.
 
 use expect_test::{Expect, expect};
-use ossature_schema_spec::{ColumnLayout, ParquetSpec};
+use ossature_schema_spec::{ColumnLayout, ColumnSpec, ColumnType, ParquetSpec};
 use proptest::prelude::*;
 
 use super::*;
@@ -177,6 +177,15 @@ fn explicit_columns_have_no_cap_and_come_in_schema_order() {
         "payload",
         &expect!["[node_id position level name]"],
     );
+    let names: Vec<String> = (0..100).map(|number| format!("c{number:02}")).collect();
+    let wide = names.iter().fold(builder(), |wide, name| {
+        wide.column(ColumnSpec::nullable(name, ColumnType::Int64).unwrap())
+    });
+    let wide = wide.build().unwrap();
+    let asked = explicit(&names.join(" "));
+    let decision = select(asked, &wide, &[], &[], &mut Vec::new());
+    let found: Vec<&str> = decision.columns.iter().map(ColumnName::as_str).collect();
+    assert_eq!(found, names);
 }
 
 #[test]

@@ -78,6 +78,13 @@ fn a_run_is_shown_with_its_plans_and_decisions() -> Result<(), Failure> {
     assert!(nodes.contains("TableScan"), "{nodes}");
     let orders = by_name(scans, "/pin/dataset", "/order");
     assert_eq!(orders["cpg.cpg_nodes"], &json!(["node_id"]));
+    // Of every table, and not only of one: its order is declared, proven, and declared by scans.
+    assert_eq!(by_name(scans, "/pin/dataset", "/declared_order"), orders);
+    for (name, order) in &orders {
+        assert_ne!(*order, &json!([]), "{name}");
+    }
+    let is_ordered = by_name(scans, "/pin/dataset", "/is_ordered_as_declared");
+    assert!(is_ordered.values().all(|found| **found == json!(true)));
     let compressions = by_name(writes, "/dataset", "/policy/layout/value/compression/value");
     assert_eq!(compressions["cpg.cpg_nodes"], "zstd(1)");
     Ok(())

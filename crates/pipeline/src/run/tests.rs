@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use ossature_artifacts::{RunStatusV1, StoredArtifacts};
+use ossature_delta_policy::{ColumnMapping, Override, PolicyOverrides};
 use tempfile::TempDir;
 
 use super::*;
@@ -185,4 +186,74 @@ async fn sources_that_are_given_up_tell_what_they_left_behind() {
         let mut orphans = failure.orphans.iter();
         assert!(orphans.any(|orphan| table.join(orphan).is_file()));
     }
+}
+
+/// What a table demands that the runtime does not provide, and what a policy may not ask for, is told as data, not as text alone.
+#[tokio::test]
+async fn what_is_refused_of_a_table_is_recorded() {
+    let mut filled = Filled::new().await;
+    filled.run.publish(2, None, None).await.unwrap();
+    let log = filled.folder.path().join("extract/things/_delta_log");
+    let refused = async |run_id: &str, overrides: LakeOverrides| {
+        let graph = ViewGraph::try_new([dataset("extract.things")], []).unwrap();
+        let request = RunRequest {
+            overrides,
+            ..fixture::request(&filled.lake, run_id, graph)
+        };
+        let mut run = Run::begin(request).await.unwrap();
+        let error = run.source_writers().await.err().unwrap();
+        run.fail(3, error.code(), &error).await.unwrap();
+        let stored = StoredArtifacts::of(&filled.lake, run_id).await.unwrap();
+        let failure = stored.failures.into_iter().next().unwrap();
+        assert_eq!(failure.code, error.code());
+        failure
+    };
+
+    // A feature that a table has from its beginning or never.
+    let overrides = LakeOverrides {
+        location: PolicyOverrides {
+            column_mapping: Override::Set(ColumnMapping::Name),
+            ..PolicyOverrides::none()
+        },
+        ..LakeOverrides::default()
+    };
+    let failure = Box::pin(refused("mapped", overrides)).await;
+    assert_eq!(failure.code, "policy_refused");
+    assert_eq!(failure.protocol, None);
+    let features: Vec<_> = failure
+        .refused_features
+        .iter()
+        .map(|it| &it.feature)
+        .collect();
+    assert_eq!(features, ["columnMapping"]);
+    assert!(
+        failure.refused_features[0]
+            .reason
+            .contains("existing table")
+    );
+    assert_eq!(filled.rows_of("protocol_reports").await, 1);
+
+    let features = r#"["rowTracking","domainMetadata"]"#;
+    let protocol = format!(
+        r#"{{"protocol":{{"minReaderVersion":1,"minWriterVersion":7,"writerFeatures":{features}}}}}"#
+    );
+    fs::write(log.join("00000000000000000002.json"), protocol + "\n").unwrap();
+    let failure = Box::pin(refused("tracked", LakeOverrides::default())).await;
+    assert_eq!(
+        (failure.code.as_str(), failure.version),
+        ("protocol_refused", 2)
+    );
+    let report = failure.protocol.unwrap();
+    assert!(!report.is_compatible);
+    assert_eq!(
+        report.found.writer_features,
+        ["domainMetadata", "rowTracking"]
+    );
+    assert_eq!(report.problems.len(), 2);
+    assert_eq!(
+        filled
+            .rows_of("protocol_reports WHERE NOT is_compatible AND version = 2")
+            .await,
+        1
+    );
 }

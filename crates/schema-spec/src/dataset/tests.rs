@@ -98,7 +98,7 @@ fn the_contract_hash_sees_what_readers_rely_on_and_nothing_else() {
         two_columns().key(["id", "name"]),
         two_columns().order_by(["name"]),
         two_columns().order_by([]).then_descending("id"),
-        two_columns().partition_by(["name"]),
+        two_columns().partition_by(["id"]),
         two_columns().column(ColumnSpec::nullable("more", ColumnType::Int64).unwrap()),
     ];
     for builder in changed {
@@ -122,4 +122,55 @@ fn a_layout_may_follow_later_for_columns_that_are_there() {
     assert_eq!(laid_out.contract_hash(), dataset.contract_hash());
     let error = dataset.with_parquet(layout("gone")).unwrap_err();
     assert_eq!(error.code(), "undeclared_column");
+}
+
+/// Three columns, of which `list` is nested.
+fn three_columns() -> DatasetSpecBuilder {
+    let list = ColumnType::List(Box::new(
+        FieldSpec::nullable("item", ColumnType::Int64).unwrap(),
+    ));
+    two_columns().column(ColumnSpec::nullable("list", list).unwrap())
+}
+
+#[test]
+fn partition_columns_lead_the_order() {
+    let both = |partition: [&str; 2], order: [&str; 2]| {
+        let columns = three_columns().partition_by(partition).order_by(order);
+        columns.build().map(|dataset| dataset.order().len())
+    };
+    assert_eq!(both(["id", "name"], ["name", "id"]).unwrap(), 2);
+    for order in [&["id", "name"][..], &["id"]] {
+        let columns = two_columns().partition_by(["name"]);
+        let error = columns.order_by(order.iter().copied()).build().unwrap_err();
+        assert_eq!(
+            format!("{}: {error}; {}", error.code(), error.hint().unwrap()),
+            "partition_behind_order: `extract.things` is partitioned by `name`, which does not lead its order; \
+             order by `name` first: within a partition that changes nothing"
+        );
+    }
+    let unordered = two_columns().order_by([]).partition_by(["name"]);
+    assert!(unordered.build().is_ok());
+}
+
+#[test]
+fn rows_are_written_in_an_order_that_leaves_none_in_doubt() {
+    #[track_caller]
+    fn check(dataset: DatasetSpecBuilder, want: &str) {
+        let order = dataset.build().unwrap().write_order();
+        let found: Vec<_> = order.iter().map(ToString::to_string).collect();
+        assert_eq!(found.join(", "), want);
+    }
+    check(three_columns().order_by([]), "id, name");
+    check(three_columns().key(["id"]).order_by(["id"]), "id");
+    check(
+        three_columns().order_by([]).then_descending("name"),
+        "name desc, id",
+    );
+    check(three_columns().key(["name"]).order_by(["id"]), "id, name");
+    check(
+        three_columns().order_by([]).partition_by(["name"]),
+        "name, id",
+    );
+    let keyed = three_columns().key(["id"]).partition_by(["name"]);
+    check(keyed.order_by(["name", "id"]), "name, id");
 }
