@@ -7,8 +7,8 @@ use deltalake_core::DeltaTableError;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel as _;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake_core::kernel::{
-    Action, ArrayType, DataType, MapType, Metadata, MetadataExt as _, Protocol as ProtocolAction,
-    StructField, StructType, new_metadata,
+    Action, DataType, Metadata, MetadataExt as _, Protocol as ProtocolAction, StructField,
+    StructType, new_metadata,
 };
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::table::state::DeltaTableState;
@@ -522,51 +522,36 @@ fn with_columns(
         let wanted = declared
             .field(field.name())
             .filter(|_| has(&schema.extend, field));
-        wanted.map_or_else(|| field.clone(), |wanted| extended(field, wanted))
+        wanted.map_or_else(|| Ok(field.clone()), |wanted| extended(field, wanted))
     });
+    let kept = kept.collect::<Result<Vec<_>, _>>()?;
     let added = declared
         .fields()
         .filter(|field| has(&schema.add, field))
         .cloned();
-    let columns = StructType::try_new(kept.chain(added))?;
+    let columns = StructType::try_new(kept.into_iter().chain(added))?;
     Ok(found.clone().with_schema(&columns)?)
 }
 
-/// The field as it is wanted, with what the stored one says of itself.
-fn extended(stored: &StructField, wanted: &StructField) -> StructField {
+/// The field as it is wanted, with what the stored one says of itself. Fields are added to structures, and not inside of lists
+/// and maps.
+fn extended(stored: &StructField, wanted: &StructField) -> Result<StructField, DeltaTableError> {
     let mut field = wanted.clone();
     field.metadata.clone_from(&stored.metadata);
     field.metadata.extend(wanted.metadata.clone());
-    field.data_type = extended_type(&stored.data_type, &wanted.data_type);
-    field
-}
-
-fn extended_type(stored: &DataType, wanted: &DataType) -> DataType {
-    match (stored, wanted) {
-        (DataType::Struct(stored), DataType::Struct(wanted)) => {
-            let fields = wanted
-                .fields()
-                .map(|field| match stored.field(field.name()) {
-                    Some(stored) => extended(stored, field),
-                    None => field.clone(),
-                });
-            StructType::try_new(fields).map_or_else(
-                |_| DataType::Struct(wanted.clone()),
-                |all| DataType::Struct(Box::new(all)),
-            )
-        }
-        (DataType::Array(stored), DataType::Array(wanted)) => {
-            let element = extended_type(&stored.element_type, &wanted.element_type);
-            ArrayType::new(element, wanted.contains_null).into()
-        }
-        (DataType::Map(stored), DataType::Map(wanted)) => MapType::new(
-            extended_type(&stored.key_type, &wanted.key_type),
-            extended_type(&stored.value_type, &wanted.value_type),
-            wanted.value_contains_null,
-        )
-        .into(),
-        _ => wanted.clone(),
+    if let (DataType::Struct(stored), DataType::Struct(wanted)) =
+        (&stored.data_type, &wanted.data_type)
+    {
+        let fields = wanted
+            .fields()
+            .map(|field| match stored.field(field.name()) {
+                Some(stored) => extended(stored, field),
+                None => Ok(field.clone()),
+            });
+        let fields = fields.collect::<Result<Vec<_>, _>>()?;
+        field.data_type = DataType::Struct(Box::new(StructType::try_new(fields)?));
     }
+    Ok(field)
 }
 
 /// What makes a column of the table more than a place for values, at whatever depth.
