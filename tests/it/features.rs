@@ -570,7 +570,10 @@ async fn columns_that_get_fields_keep_what_is_said_of_them() -> Result<(), Failu
     let noted = json!({"delta.note": "kept", "comment": "theirs"});
     let field = |name: &str, data_type: Value| json!({"name": name, "type": data_type, "nullable": true, "metadata": noted});
     let struct_of = |field: Value| json!({"type": "struct", "fields": [field]});
-    let inner = struct_of(field("a", json!("long")));
+    let list = |inner: Value| json!({"type": "array", "elementType": inner, "containsNull": true});
+    let listed = list(struct_of(field("of_list", json!("long"))));
+    let inner =
+        json!({"type": "struct", "fields": [field("a", json!("long")), field("l", listed)]});
     let outer = struct_of(field("inner", inner));
     let fields = json!([id_field(&json!({})), field("outer", outer)]);
     let lake = TemporaryLake::try_new()?;
@@ -580,7 +583,10 @@ async fn columns_that_get_fields_keep_what_is_said_of_them() -> Result<(), Failu
     let theirs = Theirs { lake, table };
 
     let long = |name| FieldSpec::nullable(name, ColumnType::Int64);
-    let inner = ColumnType::Struct(vec![long("b")?, long("a")?]);
+    let listed = ColumnType::Struct(vec![long("of_list")?]);
+    let listed = ColumnType::List(Box::new(FieldSpec::nullable("element", listed)?));
+    let listed = FieldSpec::nullable("l", listed)?;
+    let inner = ColumnType::Struct(vec![long("b")?, long("a")?, listed]);
     let outer = vec![long("new")?, FieldSpec::nullable("inner", inner)?];
     let contract = DatasetSpec::builder(NAME, "")
         .column(ColumnSpec::required("id", ColumnType::Int64)?)
@@ -603,7 +609,12 @@ async fn columns_that_get_fields_keep_what_is_said_of_them() -> Result<(), Failu
     assert_eq!(told(&outer["type"]["fields"][0]), (json!("new"), json!({})));
     assert_eq!(told(inner), (json!("inner"), noted.clone()));
     assert_eq!(told(&inner["type"]["fields"][0]), (json!("b"), json!({})));
-    assert_eq!(told(&inner["type"]["fields"][1]), (json!("a"), noted));
+    assert_eq!(
+        told(&inner["type"]["fields"][1]),
+        (json!("a"), noted.clone())
+    );
+    let listed = &inner["type"]["fields"][2]["type"]["elementType"]["fields"][0];
+    assert_eq!(told(listed), (json!("of_list"), noted));
     Ok(())
 }
 

@@ -3,14 +3,18 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use ossature_delta_policy::{
     Compaction, PolicyOverrides, Retention, SchemaMode, TablePolicy, Vacuum, resolve,
 };
 use ossature_registry::{open_dataset, open_table};
-use ossature_schema_spec::Version;
-use ossature_tests::{Failure, TemporaryLake, code_of, files_below, request, rows, things, write};
+use ossature_schema_spec::{ColumnSpec, ColumnType, DatasetSpec, Version};
+use ossature_tests::{
+    Failure, TemporaryLake, code_of, files_below, request, rows, things, write, write_foreign,
+};
 use ossature_write_pipeline::{
     EncodePool, MaintenanceFact, MaintenanceRequest, Upkeep, WriteMode, maintain,
 };
@@ -236,5 +240,32 @@ async fn what_was_done_is_told_although_the_next_step_fails() -> Result<(), Fail
         .map(|fact| (fact.upkeep, fact.version.number()))
         .collect();
     assert_eq!(told, [(Upkeep::Compaction, 7)]);
+    Ok(())
+}
+
+/// Within a partition nothing is left to be sorted by; the file of somebody else is put together with ours all the same.
+#[tokio::test]
+async fn tables_that_are_ordered_by_their_partitions_alone_are_compacted() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = DatasetSpec::builder("cpg.things", "")
+        .column(ColumnSpec::required("p", ColumnType::Utf8)?)
+        .column(ColumnSpec::required("v", ColumnType::Int64)?)
+        .key(["p"])
+        .order_by(["p"])
+        .partition_by(["p"])
+        .build()?;
+    let row = |p: &str, v: i64| {
+        let (p, v) = (StringArray::from(vec![p]), Int64Array::from(vec![v]));
+        RecordBatch::try_from_iter([
+            ("p", Arc::new(p) as ArrayRef),
+            ("v", Arc::new(v) as ArrayRef),
+        ])
+    };
+    let overwrite = request(&lake.lake, &contract, 100, WriteMode::Overwrite)?;
+    write(overwrite, 1, [row("a", 1)?]).await?;
+    write_foreign(&lake.location("cpg.things")?, [row("b", 2)?]).await?;
+    let compact = request(&lake.lake, &contract, 100, WriteMode::Compact)?;
+    let compacted = write(compact, 1, []).await?;
+    assert_eq!((compacted.rows, compacted.files_added), (2, 1));
     Ok(())
 }

@@ -15,6 +15,7 @@ const DEFAULTS: &str = "defaults";
 const TABLES: &str = "tables";
 const QUERIES: &str = "queries";
 const SQL: &str = "sql";
+const CONSTRAINTS: &str = "constraints";
 
 /// A line and a column of a text, both counted from 1. Columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +93,14 @@ pub enum PolicyFileProblem {
         /// What is wrong with it, in one line.
         reason: String,
     },
+    /// A constraint is none over the columns of a table.
+    #[error("{reason}{}", of_tables(tables))]
+    Constraint {
+        /// The tables for which it is refused, for the same reason.
+        tables: Vec<DatasetName>,
+        /// What is wrong with it, in one line.
+        reason: String,
+    },
     /// No table can be kept like that.
     #[error("{error}{}", of_tables(tables))]
     Refused {
@@ -117,6 +126,7 @@ impl PolicyFileProblem {
             Self::Spelling(error) => error.code(),
             Self::UnknownTable { .. } => "unknown_table",
             Self::Query { .. } => "query_unusable",
+            Self::Constraint { .. } => "constraint_unusable",
             Self::Refused { error, .. } => error.code(),
         }
     }
@@ -128,7 +138,7 @@ impl PolicyFileProblem {
             Self::UnknownTable { nearest, .. } => {
                 nearest.as_ref().map(|nearest| format!("write `{nearest}`"))
             }
-            Self::Query { .. } => None,
+            Self::Query { .. } | Self::Constraint { .. } => None,
             Self::Refused { error, .. } => error.hint(),
         }
     }
@@ -163,6 +173,19 @@ impl PolicyFileErrors {
         })
     }
 
+    /// What several looks at one file found, in the order of its lines.
+    ///
+    /// **Errors**: all of it; none where nothing was found.
+    pub fn all_of(found: impl IntoIterator<Item = Option<Self>>) -> Result<(), Self> {
+        let mut found = found.into_iter().flatten();
+        let Some(first) = found.next() else {
+            return Ok(());
+        };
+        let others = found.flat_map(|other| other.errors);
+        let errors: Vec<PolicyFileError> = first.errors.into_iter().chain(others).collect();
+        Self::none_or(&first.file, errors, ())
+    }
+
     /// The file.
     pub fn file(&self) -> &str {
         &self.file
@@ -175,9 +198,13 @@ impl PolicyFileErrors {
 
     /// Whether the file can be read, and a policy in it is refused.
     pub fn is_refusal(&self) -> bool {
-        let is_refusal =
-            |error: &PolicyFileError| matches!(error.problem, PolicyFileProblem::Refused { .. });
-        self.errors.iter().all(is_refusal)
+        let mut problems = self.errors.iter().map(|error| &error.problem);
+        problems.all(|problem| {
+            matches!(
+                problem,
+                PolicyFileProblem::Refused { .. } | PolicyFileProblem::Constraint { .. }
+            )
+        })
     }
 
     /// A stable identifier, for programs: `policy_refused`, or `policy_file_invalid` when it cannot be read.
@@ -252,13 +279,25 @@ pub struct PolicyFile {
     overrides: LakeOverrides,
     queries: Vec<FileQuery>,
     places: BTreeMap<Vec<String>, Span>,
+    /// The sections in which something could not be read.
+    misread: BTreeSet<Vec<String>>,
 }
 
 impl PolicyFile {
     /// Reads the text of a file; `file_name` is for messages.
     ///
-    /// **Errors**: everything that is wrong, at once, each with its place. Of a line that is no TOML, only that is told.
+    /// **Errors**: everything that is wrong with its form, at once, each with its place. Of a line that is no TOML, only that is
+    /// told.
     pub fn parse(file_name: &str, text: &str) -> Result<Self, PolicyFileErrors> {
+        match Self::read(file_name, text) {
+            (file, None) => Ok(file),
+            (_, Some(errors)) => Err(errors),
+        }
+    }
+
+    /// Reads the text of a file as far as that is possible, with what [`PolicyFile::parse`] would have refused: so that what is
+    /// wrong elsewhere can be told beside it ([`PolicyFileErrors::all_of`]).
+    pub fn read(file_name: &str, text: &str) -> (Self, Option<PolicyFileErrors>) {
         let places = Places::new(text);
         let (node, mut complaints) = parse_toml(text);
         let mut reader = Reader::default();
@@ -270,6 +309,8 @@ impl PolicyFile {
         let is_sound =
             |complaint: &Complaint| !broken.contains(&places.of(complaint.span.start).line);
         complaints.extend(reader.complaints.into_iter().filter(is_sound));
+        let misread = complaints.iter().map(|complaint| section(&complaint.path));
+        let misread = misread.collect();
         let errors = complaints.into_iter().map(|complaint| PolicyFileError {
             place: places.of(complaint.span.start),
             path: dotted(&complaint),
@@ -281,8 +322,10 @@ impl PolicyFile {
             overrides,
             queries: queries.0,
             places: reader.places,
+            misread,
         };
-        PolicyFileErrors::none_or(file_name, errors.collect(), file)
+        let errors = PolicyFileErrors::none_or(file_name, errors.collect(), ()).err();
+        (file, errors)
     }
 
     /// What the file says.
@@ -315,10 +358,44 @@ impl PolicyFile {
         PolicyFileErrors::none_or(&self.name, errors.collect(), ())
     }
 
+    /// Refuses constraints of the file: of a table, by name, and for a reason.
+    ///
+    /// **Errors**: all of them, each at its place, and once where several tables refuse it for one reason; none where there
+    /// are no reasons.
+    pub fn refuse_constraints(
+        &self,
+        reasons: impl IntoIterator<Item = (DatasetName, String, String)>,
+    ) -> Result<(), PolicyFileErrors> {
+        let mut errors: Vec<PolicyFileError> = Vec::new();
+        for (dataset, name, reason) in reasons {
+            let (place, path, _) = self.place(&dataset, &[CONSTRAINTS.to_owned(), name]);
+            let told = errors.iter_mut().find_map(|told| match &mut told.problem {
+                PolicyFileProblem::Constraint {
+                    tables,
+                    reason: other,
+                } if told.place == place && *other == reason => Some(tables),
+                _ => None,
+            });
+            if let Some(tables) = told {
+                tables.push(dataset);
+                continue;
+            }
+            let tables = vec![dataset];
+            let problem = PolicyFileProblem::Constraint { tables, reason };
+            errors.push(PolicyFileError {
+                place,
+                path,
+                problem,
+            });
+        }
+        PolicyFileErrors::none_or(&self.name, errors, ())
+    }
+
     /// Resolves the policy of every table that is written, with what the datasets themselves declare.
     ///
     /// **Errors**: every table that the file names and that is not among `datasets`, and everything that
-    /// [`resolve`] refuses, each at the place in the file that it is about.
+    /// [`resolve`] refuses, each at the place in the file that it is about. In a section of a file in which something could not
+    /// be read, nothing is told to be refused: that may be a consequence.
     pub fn check<'a>(
         &self,
         datasets: impl IntoIterator<Item = (&'a DatasetSpec, TablePolicy)>,
@@ -334,7 +411,10 @@ impl PolicyFile {
                 continue;
             };
             for error in refused {
-                let (place, path) = self.place(name, &error.path());
+                let (place, path, section) = self.place(name, &error.path());
+                if self.misread.contains(&section) {
+                    continue;
+                }
                 let told = errors.iter_mut().find_map(|told| match &mut told.problem {
                     PolicyFileProblem::Refused {
                         tables,
@@ -367,7 +447,7 @@ impl PolicyFile {
             .keys()
             .filter(|it| !known.contains(it));
         errors.extend(unknown.map(|name| {
-            let (place, path) = self.place(name, &[]);
+            let (place, path, _) = self.place(name, &[]);
             let known = known.iter().map(DatasetName::as_str);
             PolicyFileError {
                 place,
@@ -381,8 +461,8 @@ impl PolicyFile {
         PolicyFileErrors::none_or(&self.name, errors, ())
     }
 
-    /// The place that says most of what a path says: for the table, or else for every table.
-    fn place(&self, dataset: &DatasetName, path: &[String]) -> (Place, String) {
+    /// The place that says most of what a path says: for the table, or else for every table; with its path and its section.
+    fn place(&self, dataset: &DatasetName, path: &[String]) -> (Place, String, Vec<String>) {
         let own = vec![TABLES.to_owned(), dataset.to_string()];
         let common = vec![DEFAULTS.to_owned()];
         let longest = |base: &[String]| {
@@ -394,10 +474,22 @@ impl PolicyFile {
         };
         let found = [longest(&common), longest(&own)].into_iter().flatten();
         match found.max_by_key(|(length, ..)| *length) {
-            Some((_, full, span)) => (Places::new(&self.text).of(span.start), join(&full)),
-            None => (Place { line: 1, column: 1 }, String::new()),
+            Some((_, full, span)) => {
+                let place = Places::new(&self.text).of(span.start);
+                (place, join(&full), section(&full))
+            }
+            None => (Place { line: 1, column: 1 }, String::new(), Vec::new()),
         }
     }
+}
+
+/// What a path begins with: `defaults`, or one of the tables or queries.
+fn section(path: &[String]) -> Vec<String> {
+    let is_common = path.first().is_some_and(|first| first == DEFAULTS);
+    path.iter()
+        .take(if is_common { 1 } else { 2 })
+        .cloned()
+        .collect()
 }
 
 /// What a file says, as far as it can be read.

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use ossature_artifacts::{DecidedV1, LeafLayoutV1, PolicyArtifactV1};
 use ossature_delta_policy::{
-    LakeOverrides, PolicyFile, ResolvedPolicy, Warning, nearest_name, resolve,
+    LakeOverrides, PolicyFile, PolicyFileErrors, ResolvedPolicy, Warning, nearest_name, resolve,
 };
+use ossature_pipeline::check_constraints;
 use ossature_schema_spec::{DatasetName, DatasetSpec};
 use ossature_view_graph::{ConsumerIndex, SavedQuery, ViewGraph};
 use serde_json::Value;
@@ -46,11 +47,11 @@ impl Kept {
             path: path.to_owned(),
             source,
         })?;
-        let file = PolicyFile::parse(&path.to_string_lossy(), &text).map_err(Error::Policy)?;
+        let (file, misread) = PolicyFile::read(&path.to_string_lossy(), &text);
         let datasets = graph
             .written()
             .map(|it| (it, ossature_cpg_views::policy(it.name())));
-        file.check(datasets).map_err(Error::Policy)?;
+        let refused = file.check(datasets).err();
         let own = queries.len();
         queries.extend(file.queries().iter().map(|query| SavedQuery {
             name: query.name.clone().into(),
@@ -64,15 +65,18 @@ impl Kept {
             let reason = format!("the program asks `{}` itself; wanted another name", it.name);
             (it.name.to_string(), reason)
         });
-        file.refuse_queries(taken).map_err(Error::Policy)?;
+        let taken = file.refuse_queries(taken).err();
         let consumers = consumers(graph, &queries).await?;
         let failed = theirs.iter().filter_map(|it| {
             let reason = consumers.failures().get(it.name.as_ref())?;
             let reason = format!("found a query that cannot be planned over the tables: {reason}");
             Some((it.name.to_string(), reason))
         });
-        file.refuse_queries(failed).map_err(Error::Policy)?;
-        check_constraints(file.overrides(), graph, &consumers)?;
+        let failed = file.refuse_queries(failed).err();
+        let unusable = unusable_constraints(file.overrides(), graph, &consumers);
+        let unusable = file.refuse_constraints(unusable).err();
+        PolicyFileErrors::all_of([misread, refused, taken, failed, unusable])
+            .map_err(Error::Policy)?;
         Ok(Self {
             overrides: file.overrides().clone(),
             consumers,
@@ -124,22 +128,26 @@ fn resolved(
     Ok(resolved.map_err(ossature_pipeline::Error::from)?)
 }
 
-/// Looks whether the constraints of all tables can be evaluated, which takes an engine.
-fn check_constraints(
+/// The constraints that cannot be evaluated, which takes an engine to tell: of which table, their names, and why.
+fn unusable_constraints(
     overrides: &LakeOverrides,
     graph: &ViewGraph,
     consumers: &ConsumerIndex,
-) -> Result<(), Error> {
-    let mut errors = Vec::new();
-    for dataset in graph.written() {
-        let resolved = resolved(overrides, dataset, consumers)?;
-        errors.extend(ossature_pipeline::check_constraints(dataset, &resolved));
-    }
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(ossature_pipeline::Error::Constraints(errors).into())
-    }
+) -> Vec<(DatasetName, String, String)> {
+    // What is refused for other reasons is told anyway.
+    let resolved = graph.written().filter_map(|dataset| {
+        let policy = resolved(overrides, dataset, consumers).ok()?;
+        Some((dataset, policy))
+    });
+    let unusable = resolved.flat_map(|(dataset, policy)| {
+        let unusable = check_constraints(dataset, &policy).into_iter();
+        unusable.map(|it| {
+            let (expression, reason) = (it.expression, it.reason);
+            let reason = format!("found `{expression}`, which cannot be evaluated: {reason}");
+            (dataset.name().clone(), it.name, reason)
+        })
+    });
+    unusable.collect()
 }
 
 /// Reads a policy file, and no more than one can be.

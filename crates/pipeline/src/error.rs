@@ -58,9 +58,6 @@ pub enum Error {
     /// Logs of tables are not what was published.
     #[error("what the tables of the lake are built on was changed:{}", reasons(.0))]
     Changed(Vec<ossature_registry::Error>),
-    /// Constraints of policies cannot be evaluated.
-    #[error("constraints cannot be evaluated:{}", lines(.0))]
-    Constraints(Vec<ossature_write_pipeline::Error>),
     /// The threads that encode cannot be started.
     #[error("files cannot be encoded")]
     Encoders(#[source] ossature_write_pipeline::Error),
@@ -172,7 +169,6 @@ impl Error {
             Self::Table { source, .. } => source.code(),
             Self::Tables(refused) => refused.first().map_or("policy_refused", |(_, e)| e.code()),
             Self::Changed(changed) => changed.first().map_or("log_differs", |e| e.code()),
-            Self::Constraints(errors) => errors.first().map_or("constraint_unusable", |e| e.code()),
             Self::Encoders(error) => error.code(),
             Self::Records(error) => error.code(),
             Self::Compute { .. } => self.code_of_engine().unwrap_or("engine_failure"),
@@ -204,9 +200,6 @@ impl Error {
             Self::Upkeep { source, .. } => source.hint(),
             Self::Table { source, .. } => source.hint(),
             Self::Tables(refused) => refused.iter().find_map(|(_, error)| error.hint()),
-            Self::Constraints(errors) => {
-                errors.iter().find_map(ossature_write_pipeline::Error::hint)
-            }
             Self::Changed(changed) => changed.iter().find_map(ossature_registry::Error::hint),
             Self::Encoders(error) => error.hint(),
             Self::Records(error) => error.hint(),
@@ -302,11 +295,6 @@ fn tables(refused: &[(DatasetName, ossature_write_pipeline::Error)]) -> String {
 }
 
 fn reasons(errors: &[ossature_registry::Error]) -> String {
-    let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    format!("\n  {}", told.join("\n  "))
-}
-
-fn lines(errors: &[ossature_write_pipeline::Error]) -> String {
     let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
     format!("\n  {}", told.join("\n  "))
 }

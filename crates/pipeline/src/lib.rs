@@ -118,4 +118,4 @@ pub use verify::{
     Difference, Finding, Verification, VerifiedRuns, VerifiedTable, VerifyRequest, verify,
 };
 
-pub use ossature_write_pipeline::{Damage, check_constraints};
+pub use ossature_write_pipeline::{Damage, UnusableConstraint, check_constraints};

@@ -425,7 +425,8 @@ impl Run {
 
 /// Writes the rows that an optimized plan computes, as they come, or clustered.
 ///
-/// **Errors**: [`Error::Compute`] before anything is written; what fails later is the failure of the write.
+/// **Errors**: [`Error::Compute`] before anything is written; what fails later is the failure of the write, and so is whatever
+/// fails of one that is clustered.
 pub(crate) async fn write_computed(
     request: WriteRequest,
     pool: EncodePool,

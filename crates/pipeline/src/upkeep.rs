@@ -32,7 +32,7 @@ pub struct UpkeepRequest {
     /// What the lake and whoever asks say instead. For the records of the runs only what is said of all tables about
     /// compaction and vacuum counts.
     pub overrides: LakeOverrides,
-    /// Names whoever does it, in commits.
+    /// Names this upkeep, in commits and in records: no two have the same.
     pub maintenance_id: String,
     /// When it began, in milliseconds since 1970-01-01 00:00:00 UTC.
     pub at_unix_ms: i64,

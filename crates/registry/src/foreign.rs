@@ -30,6 +30,7 @@ use ossature_schema_spec::Version;
 use url::Url;
 
 use crate::field_ids::check_field_ids;
+use crate::stored::check_readable;
 use crate::{Error, OpenTable, guard};
 
 /// delta-rs' provider at one version, without the filters and the inserts that it gets wrong.
@@ -56,9 +57,10 @@ impl fmt::Debug for ForeignScan {
 impl ForeignScan {
     /// Wraps the snapshot of an opened table. A timestamp without a zone that is a partition value is taken for UTC.
     ///
-    /// **Errors**: [`Error::Unsupported`], [`Error::Delta`],
+    /// **Errors**: [`Error::Unsupported`] when the runtime cannot read the table's protocol, [`Error::Delta`],
     /// [`Error::Engine`].
     pub async fn try_new(open: &OpenTable) -> Result<Self, Error> {
+        check_readable(open)?;
         let snapshot = open.snapshot()?;
         check_field_ids(open).await?;
         // Text as text and partition columns as plain columns: the declared schema, not an encoding of it.

@@ -18,12 +18,7 @@ impl StoredScan {
     ///
     /// **Errors**: [`Error::Unsupported`] when the runtime cannot read the table's protocol, whoever made the files.
     pub(crate) async fn try_new(open: &OpenTable) -> Result<Self, Error> {
-        let protocol = open.snapshot()?.protocol();
-        let readable = PROTOCOL.can_read_from_protocol(protocol);
-        readable.map_err(|error| Error::Unsupported {
-            location: open.location().to_string(),
-            reason: error.to_string(),
-        })?;
+        check_readable(open)?;
         Ok(if open.commit().ours && open.holds_own_files()? {
             Self::Direct(Arc::new(GuardedScan::try_new(open)?))
         } else {
@@ -66,6 +61,16 @@ impl StoredScan {
             Self::Delegated(scan) => Arc::clone(scan) as _,
         }
     }
+}
+
+/// Refuses a table whose protocol the runtime does not read, whoever made the files.
+pub(crate) fn check_readable(open: &OpenTable) -> Result<(), Error> {
+    let protocol = open.snapshot()?.protocol();
+    let readable = PROTOCOL.can_read_from_protocol(protocol);
+    readable.map_err(|error| Error::Unsupported {
+        location: open.location().to_string(),
+        reason: error.to_string(),
+    })
 }
 
 /// A table that is read as it is stored, without a contract.

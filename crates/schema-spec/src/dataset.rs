@@ -109,7 +109,7 @@ impl DatasetSpec {
 
     /// What rows are sorted by before they are written, so that equal rows come in one sequence: the declared order, or the
     /// partition columns where none is declared, and then the other columns, unless the order leaves no two rows in doubt.
-    /// Nested columns are left out: engines do not agree on how they compare.
+    /// Nested columns are left out, as engines do not agree on how they compare; rows that differ in nothing else keep their sequence.
     pub fn write_order(&self) -> Vec<SortKey> {
         let ascending = |column: &ColumnName| SortKey {
             column: column.clone(),

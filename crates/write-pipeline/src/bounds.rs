@@ -57,10 +57,13 @@ impl BoundsEncoder {
         let Some(mut writer) = writers.pop() else {
             return Ok(None);
         };
-        if let Some((least, greatest)) = ends {
-            let ends = BinaryArray::from_iter_values([least, greatest]);
-            let ends = cast(&ends, self.field.data_type())?;
-            for leaf in compute_leaves(&self.field, &ends).map_err(&parquet)? {
+        // One by one: together they may be longer than an array can be.
+        for end in ends.into_iter().flat_map(<[_; 2]>::from) {
+            let end = cast(
+                &BinaryArray::from_iter_values([end]),
+                self.field.data_type(),
+            )?;
+            for leaf in compute_leaves(&self.field, &end).map_err(&parquet)? {
                 writer.write(&leaf).map_err(&parquet)?;
             }
         }

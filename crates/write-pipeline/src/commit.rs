@@ -220,7 +220,7 @@ fn why_not(request: &WriteRequest, open: &OpenTable, error: DeltaTableError) -> 
 /// A store may fail after it has done what it was asked to: whether the commit is there in spite of an error.
 ///
 /// Neither the run nor the rows tell it: two writers of one run may append equal rows, and both have to.
-async fn recognise(open: &OpenTable, attempt: &str) -> Option<Version> {
+pub(crate) async fn recognise(open: &OpenTable, attempt: &str) -> Option<Version> {
     let next = open.version().number().checked_add(1)?;
     let entry = open.table().log_store().read_commit_entry(next).await;
     let found = CommitFacts::parse(entry.ok().flatten()?.as_ref());

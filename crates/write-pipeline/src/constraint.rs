@@ -35,15 +35,36 @@ struct Constraint {
     expression: Arc<dyn PhysicalExpr>,
 }
 
-/// Everything that is wrong with the constraints of a policy: expressions that are not boolean ones over the columns.
-///
-/// **Errors**: [`Error::ConstraintUnusable`] for each.
-pub fn check_constraints(contract: &DatasetSpec, policy: &ResolvedPolicy) -> Vec<Error> {
+/// A constraint of a policy that is no boolean expression over the columns of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnusableConstraint {
+    /// Its name.
+    pub name: String,
+    /// Its expression.
+    pub expression: String,
+    /// Why it cannot be evaluated, in one line.
+    pub reason: String,
+}
+
+/// Everything that is wrong with the constraints of a policy, in the order of their names.
+pub fn check_constraints(
+    contract: &DatasetSpec,
+    policy: &ResolvedPolicy,
+) -> Vec<UnusableConstraint> {
     let schema = contract.arrow_schema();
     let each = policy.constraints.value.iter();
-    each.filter_map(|(name, text)| {
-        let one = BTreeMap::from([(name.clone(), text.clone())]);
-        ConstraintCheck::try_new(contract, &schema, &one).err()
+    each.filter_map(|(name, expression)| {
+        let one = BTreeMap::from([(name.clone(), expression.clone())]);
+        let reason = match ConstraintCheck::try_new(contract, &schema, &one).err()? {
+            Error::ConstraintUnusable { reason, .. } => reason,
+            other => other.to_string(),
+        };
+        Some(UnusableConstraint {
+            name: name.clone(),
+            expression: expression.clone(),
+            reason,
+        })
     })
     .collect()
 }

@@ -160,8 +160,12 @@ fn null_of_lists(
     valid: Option<&NullBuffer>,
     inside: &dyn Fn(UnexpectedNull, usize) -> UnexpectedNull,
 ) -> Option<UnexpectedNull> {
-    // In most there is none, which is seen without a look at each list.
-    unexpected_null(element, values, None)?;
+    // In most there is none, which is seen without a look at each list. Of a slice, the values of the whole are there.
+    let ends = offsets.first().zip(offsets.last());
+    let (first, last) = ends.map_or((0, 0), |(first, last)| (*first, *last));
+    let first = usize::try_from(first).ok()?;
+    let length = usize::try_from(last).ok()?.checked_sub(first)?;
+    unexpected_null(element, &values.slice(first, length), None)?;
     let lists = offsets.windows(2).enumerate();
     let mut lists = lists.filter(|(at, _)| valid.is_none_or(|valid| valid.is_valid(*at)));
     lists.find_map(|(at, ends)| {

@@ -322,6 +322,20 @@ pub enum Error {
         /// The digest of what is there.
         found: Fingerprint,
     },
+    /// What a table is to be written anew from has not all its rows.
+    #[error(
+        "`{dataset}` cannot be written anew: version {version} has {wanted} rows, and {found} were read"
+    )]
+    RowsLost {
+        /// The dataset.
+        dataset: DatasetName,
+        /// The version that was read.
+        version: Version,
+        /// Its rows, as its log tells them.
+        wanted: u64,
+        /// The rows that were read.
+        found: u64,
+    },
     /// A file could not be stored.
     #[error("while storing {file}")]
     Store {
@@ -382,6 +396,7 @@ impl Error {
             Self::Arrow(_) => "arrow_failure",
             Self::Parquet { .. } => "parquet_failure",
             Self::Damaged { .. } => "file_damaged",
+            Self::RowsLost { .. } => "rows_lost",
             Self::Store { .. } => "store_failure",
             Self::Threads { .. } => "threads",
             Self::Cancelled => "cancelled",
@@ -532,10 +547,25 @@ impl WriteFailure {
             Error::ProtocolRefused { version, .. } => *version,
             _ => None,
         };
+        Self::at(
+            dataset,
+            location,
+            version.unwrap_or(Version::new(0)),
+            source,
+        )
+    }
+
+    /// A failure at a version, before anything was stored.
+    pub(crate) fn at(
+        dataset: DatasetName,
+        location: String,
+        version: Version,
+        source: Error,
+    ) -> Self {
         Self {
             dataset,
             location,
-            version: version.unwrap_or(Version::new(0)),
+            version,
             orphans: Vec::new(),
             source,
         }

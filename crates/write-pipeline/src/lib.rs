@@ -98,7 +98,7 @@ mod table;
 mod verify;
 mod writer;
 
-pub use constraint::check_constraints;
+pub use constraint::{UnusableConstraint, check_constraints};
 pub use error::{Error, WriteFailure};
 pub use maintenance::{MaintenanceFact, MaintenanceOutcome, MaintenanceRequest, Upkeep, maintain};
 pub use plan::write_plan;

@@ -7,13 +7,14 @@ use chrono::TimeDelta;
 use deltalake_core::checkpoints::create_checkpoint;
 use deltalake_core::operations::vacuum::VacuumMode;
 use futures::stream::{self, StreamExt as _};
-use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
+use object_store::{ObjectStore as _, ObjectStoreExt as _};
 use ossature_delta_policy::{Compaction, Retention, Vacuum};
-use ossature_registry::{OpenTable, open_table};
+use ossature_registry::{OpenTable, commit_keys, open_table};
 use ossature_schema_spec::{DatasetName, Version};
 use serde_json::Value;
 
+use crate::commit::rules;
 use crate::plan::cluster_anew;
 use crate::{EncodePool, Error, TableWriter, WriteFailure, WriteMode, WriteRequest};
 
@@ -113,24 +114,22 @@ async fn try_maintain(
     pool: &EncodePool,
     facts: &mut Vec<MaintenanceFact>,
 ) -> Result<(), Box<WriteFailure>> {
-    let failed = |error| {
-        let WriteRequest {
-            contract, location, ..
-        } = &request.write;
-        let dataset = contract.name().clone();
-        Box::new(WriteFailure::before(dataset, location.to_string(), error))
-    };
+    let WriteRequest {
+        contract, location, ..
+    } = &request.write;
+    let (name, place) = (contract.name(), location.to_string());
     let open = || async {
-        open_table(&request.write.location, None)
-            .await
-            .map_err(Error::from)
+        let opened = open_table(location, None).await.map_err(Error::from);
+        opened.map_err(|error| WriteFailure::before(name.clone(), place.clone(), error))
     };
-    facts.push(compact(request, &open().await.map_err(failed)?, pool).await?);
-    let table = open().await.map_err(failed)?;
+    facts.push(compact(request, &open().await?, pool).await?);
+    let table = open().await?;
+    let version = table.version();
+    let failed = |error| WriteFailure::at(name.clone(), place.clone(), version, error);
     facts.push(checkpoint(request, &table).await.map_err(failed)?);
     let (fact, error) = vacuum(request, &table).await.map_err(failed)?;
     facts.push(fact);
-    error.map_or(Ok(()), |error| Err(failed(error)))
+    error.map_or(Ok(()), |error| Err(failed(error).into()))
 }
 
 fn fact(
@@ -164,6 +163,11 @@ async fn compact(
     let Compaction::Auto { small_files_max } = policy.compaction.value else {
         return Ok(fact(false, "the policy has it off".to_owned()));
     };
+    let is_clustered = !policy.cluster_by.value.is_empty();
+    if is_clustered && is_written_so(request, open) {
+        let reason = "all rows of the newest version were clustered, and the policy is as it was";
+        return Ok(fact(false, reason.to_owned()));
+    }
     let half = policy.rows_per_file_max.value.get() / 2;
     let (mut small, mut all) = (0_u64, 0_u64);
     if let Ok(snapshot) = open.table().snapshot() {
@@ -184,11 +188,11 @@ async fn compact(
     let mut write = request.write.clone();
     write.mode = WriteMode::Compact;
     write.provenance.transaction = None;
-    let outcome = if policy.cluster_by.value.is_empty() {
+    let outcome = if is_clustered {
+        Box::pin(cluster_anew(write, open.version(), pool.clone())).await?
+    } else {
         let writer = TableWriter::open_or_fail(write, pool.clone()).await?;
         Box::pin(writer.finish()).await?
-    } else {
-        Box::pin(cluster_anew(write, open.version(), pool.clone())).await?
     };
     Ok(MaintenanceFact {
         version: outcome.version,
@@ -196,6 +200,19 @@ async fn compact(
         files_removed: outcome.files_removed,
         ..fact(outcome.version != open.version(), found)
     })
+}
+
+/// Whether the newest commit is one of ours that wrote all rows of the table by the same rules.
+fn is_written_so(request: &MaintenanceRequest, open: &OpenTable) -> bool {
+    let told = &open.commit().keys;
+    let is_same =
+        |(key, value): (&String, &Value)| told.get(key).map(String::as_str) == value.as_str();
+    let modes = [WriteMode::Overwrite, WriteMode::Compact].map(|mode| mode.as_str());
+    let mode = told.get(commit_keys::MODE);
+    let is_whole = mode.is_some_and(|mode| modes.contains(&mode.as_str()));
+    let rules = rules(&request.write);
+    let mut rules = rules.iter().filter(|(key, _)| *key != commit_keys::WRITER);
+    open.commit().ours && is_whole && rules.all(is_same)
 }
 
 async fn checkpoint(
@@ -290,29 +307,40 @@ async fn unused_files(
     Ok(files)
 }
 
-/// Deletes files; gives back those that are gone, and the first error.
+/// Deletes files; gives back those that are gone, and the error that ended it.
+///
+/// A store deletes many with one request, and does not tell which one failed; behind an error no others are begun.
 async fn delete(open: &OpenTable, files: Vec<String>) -> (Vec<String>, Option<Error>) {
     let store = open.table().object_store();
-    let (mut gone, mut first) = (Vec::with_capacity(files.len()), None);
-    let deleting = stream::iter(files).map(|file| {
-        let path = Path::parse(&file).unwrap_or_else(|_| Path::from(file.as_str()));
-        let store = &store;
-        async move { (store.delete(&path).await, file) }
-    });
-    let mut deleting = deleting.buffered(DELETIONS_MAX);
-    while let Some((deleted, file)) = deleting.next().await {
-        match deleted {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => gone.push(file),
-            Err(source) => {
-                first.get_or_insert(Error::Store {
-                    file,
-                    source: Box::new(source),
-                });
+    let mut gone = Vec::with_capacity(files.len());
+    for files in files.chunks(DELETIONS_MAX) {
+        let path = |file: &String| Path::parse(file).unwrap_or_else(|_| Path::from(file.as_str()));
+        let paths: Vec<_> = files.iter().map(|file| Ok(path(file))).collect();
+        let mut deleted = BTreeSet::new();
+        let mut failed = None;
+        let mut deleting = store.delete_stream(stream::iter(paths).boxed());
+        while let Some(done) = deleting.next().await {
+            match done {
+                Ok(path) => drop(deleted.insert(path)),
+                Err(object_store::Error::NotFound { .. }) => {}
+                Err(source) => drop(failed.get_or_insert(source)),
             }
         }
+        let Some(source) = failed else {
+            // Those that were not found are gone as well.
+            gone.extend(files.iter().cloned());
+            continue;
+        };
+        let is_deleted = |file: &&String| deleted.contains(&path(file));
+        gone.extend(files.iter().filter(is_deleted).cloned());
+        let error = Error::Store {
+            file: "a file that nothing needs".to_owned(),
+            source: Box::new(source),
+        };
+        return (gone, Some(error));
     }
-    (gone, first)
+    (gone, None)
 }
 
-/// Files that are deleted at a time.
-const DELETIONS_MAX: usize = 8;
+/// Files that are deleted at a time: as many as stores take with one request.
+const DELETIONS_MAX: usize = 1000;

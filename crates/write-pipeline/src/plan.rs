@@ -12,7 +12,7 @@ use ossature_registry::{SessionSpec, open_dataset};
 use ossature_schema_spec::{ColumnName, DatasetSpec, Version};
 
 use crate::cluster::{ClusterKey, PlaceFunction, Spread};
-use crate::writer::write_rows;
+use crate::writer::{ReadAll, write_rows};
 use crate::{EncodePool, Error, WriteFailure, WriteMode, WriteOutcome, WriteRequest};
 
 /// Writes what a plan computes, sorted as the dataset declares it.
@@ -21,7 +21,8 @@ use crate::{EncodePool, Error, WriteFailure, WriteMode, WriteOutcome, WriteReque
 /// order already is not sorted again. Where the order leaves rows in doubt, the other columns decide. A dataset that is
 /// clustered instead has its plan computed twice: once to find out how the values are spread, and once for the rows.
 ///
-/// **Determinism**: equal rows give equal files, whatever the session's partitions and batches.
+/// **Determinism**: equal rows give equal files, whatever the session's partitions and batches. Only rows that the order leaves
+/// in doubt, and that differ in nothing but nested columns, come as the engine has them.
 ///
 /// **Errors**: a [`WriteFailure`] with those of [`write_stream`](crate::write_stream).
 pub async fn write_plan(
@@ -54,15 +55,17 @@ pub(crate) async fn cluster_anew(
 ) -> Result<WriteOutcome, Box<WriteFailure>> {
     let name = request.contract.name().clone();
     let location = request.location.to_string();
-    let failed = |error| Box::new(WriteFailure::before(name, location, error));
+    let failed = |error| Box::new(WriteFailure::at(name, location, version, error));
     let rows = async {
         let dataset = open_dataset(&request.contract, &request.location, Some(version)).await?;
         let session = SessionSpec::default().build()?;
         let (state, plan) = session.read_table(dataset.provider())?.into_parts();
-        ordered(&request, &state, plan).await
+        let rows = dataset.facts().rows;
+        let (stream, key) = ordered(&request, &state, plan).await?;
+        Ok((stream, key, ReadAll { version, rows }))
     };
     match Box::pin(rows).await {
-        Ok((rows, key)) => Box::pin(write_rows(request, pool, key, rows, Some(version))).await,
+        Ok((rows, key, read)) => Box::pin(write_rows(request, pool, key, rows, Some(read))).await,
         Err(error) => Err(failed(error)),
     }
 }
@@ -74,6 +77,13 @@ async fn ordered(
 ) -> Result<(SendableRecordBatchStream, Option<Arc<ClusterKey>>), Error> {
     let contract = &request.contract;
     let clustered = &request.policy.cluster_by.value;
+    // Rows that are put in places are in no other sequence.
+    let plan = match plan {
+        LogicalPlan::Sort(sort) if sort.fetch.is_none() && !clustered.is_empty() => {
+            Arc::unwrap_or_clone(sort.input)
+        }
+        other => other,
+    };
     let mut keys: Vec<SortExpr> = Vec::new();
     let mut cluster = None;
     if !clustered.is_empty() {

@@ -329,11 +329,13 @@ impl StoredRows {
             .build()?
             .read_table(Arc::new(scan))?
             .select(columns)?;
-        // Files come in the order of their names, which others choose at random; without an order they stay in it.
-        let frame = if self.contract.order().is_empty() {
+        let order: Vec<_> = order.collect();
+        // Files come in the order of their names, which others choose at random; without an order they stay in it. One of
+        // partition columns alone leaves nothing to sort by.
+        let frame = if self.contract.order().is_empty() || order.is_empty() {
             frame
         } else {
-            frame.sort(order.collect())?
+            frame.sort(order)?
         };
         Ok(frame.execute_stream().await?)
     }

@@ -17,11 +17,14 @@ use ossature_delta_policy::{
     SchemaMode, SchemaPlan, TableChange, TableState, check_schema_mode, gate, maps_columns,
     plan_change, plan_features, plan_schema, render_properties, schema_key,
 };
-use ossature_registry::{OpenTable, TableLocation, keeps_names, open_table, protocol_of};
+use ossature_registry::{
+    OpenTable, TableLocation, commit_keys, keeps_names, open_table, protocol_of,
+};
 use ossature_schema_spec::{ColumnName, ColumnSpec, DatasetSpec, Version, from_stored, to_stored};
 use serde_json::json;
+use uuid::Uuid;
 
-use crate::commit::{Transacted, check_metadata, check_transaction, rules};
+use crate::commit::{Transacted, check_metadata, check_transaction, recognise, rules};
 use crate::constraint::{ConstraintCheck, constraints_of};
 use crate::mapping::number_columns;
 use crate::{Error, WriteMode, WriteRequest};
@@ -292,11 +295,14 @@ pub(crate) async fn commit_release(
     release: Release,
 ) -> Result<OpenTable, Error> {
     let Release { metadata, set } = release;
+    let attempt = Uuid::now_v7().to_string();
+    let mut told = rules(request);
+    told.insert(commit_keys::ATTEMPT.to_owned(), json!(attempt));
     let properties = CommitProperties::default()
-        .with_metadata(rules(request))
+        .with_metadata(told)
         .with_max_retries(0)
         .with_cleanup_expired_logs(Some(false));
-    let committed = CommitBuilder::from(properties)
+    let commit = CommitBuilder::from(properties)
         .with_actions(vec![Action::Metadata(metadata)])
         .build(
             Some(open.snapshot()?.snapshot()),
@@ -304,11 +310,17 @@ pub(crate) async fn commit_release(
             DeltaOperation::SetTableProperties {
                 properties: set.into_iter().collect(),
             },
-        )
-        .await;
-    let read = open.version().number();
-    let failed = |error| Error::commit(request.contract.name(), read, error);
-    let version = Version::new(committed.map_err(failed)?.version());
+        );
+    // The version is opened below, which is all that the runtime would do behind the commit.
+    let done = async { commit.into_prepared_commit_future().await?.await };
+    let version = match done.await {
+        Ok(done) => Version::new(done.version),
+        Err(error) => {
+            let read = open.version().number();
+            let error = Error::commit(request.contract.name(), read, error);
+            recognise(open, &attempt).await.ok_or(error)?
+        }
+    };
     Ok(open_table(&request.location, Some(version)).await?)
 }
 
@@ -534,7 +546,7 @@ fn with_columns(
 }
 
 /// The field as it is wanted, with what the stored one says of itself. Fields are added to structures, and not inside of lists
-/// and maps.
+/// and maps, which stay as they are.
 fn extended(stored: &StructField, wanted: &StructField) -> Result<StructField, DeltaTableError> {
     let mut field = wanted.clone();
     field.metadata.clone_from(&stored.metadata);
@@ -550,6 +562,8 @@ fn extended(stored: &StructField, wanted: &StructField) -> Result<StructField, D
             });
         let fields = fields.collect::<Result<Vec<_>, _>>()?;
         field.data_type = DataType::Struct(Box::new(StructType::try_new(fields)?));
+    } else {
+        field.data_type = stored.data_type.clone();
     }
     Ok(field)
 }

@@ -84,7 +84,8 @@ pub struct WriteOutcome {
     pub protocol: ProtocolReport,
     /// The features that were asked for, had and got.
     pub enablement: EnablementReport,
-    /// The version whose commit brought what is new of them and of the properties; nothing when nothing is.
+    /// The version whose commit brought what is new of them and of the properties; nothing when nothing is. The end of
+    /// append-only may be one version earlier.
     pub enabled_in: Option<Version>,
 }
 
@@ -167,7 +168,13 @@ impl TableWriter {
         let table = Box::pin(open_or_create(&request)).await?;
         let open = &table.open;
         let is_done = check_transaction(&request, open).await? == Transacted::Yes;
-        let constraints = ConstraintCheck::try_new(contract, &schema, &table.constraints)?;
+        // A compaction brings no rows, and what is new of the constraints was held against those that stay.
+        let none = BTreeMap::new();
+        let of_rows = match request.mode {
+            WriteMode::Compact => &none,
+            _ => &table.constraints,
+        };
+        let constraints = ConstraintCheck::try_new(contract, &schema, of_rows)?;
         if !is_done {
             check_stored_rows(&request, &table).await?;
         }
@@ -766,23 +773,31 @@ pub async fn write_stream(
     Box::pin(write_rows(request, pool, None, stream, None)).await
 }
 
+/// What a table held when all its rows were read, to be written anew.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReadAll {
+    pub(crate) version: Version,
+    /// Its rows, where the log tells them.
+    pub(crate) rows: Option<usize>,
+}
+
 /// Writes a stream of batches; those of a clustered dataset come in the order of their places. Where they are what the table
-/// held at a version, it has to be the newest one.
+/// held at a version, it has to be the newest one, and all have to be there.
 pub(crate) async fn write_rows(
     request: WriteRequest,
     pool: EncodePool,
     key: Option<Arc<ClusterKey>>,
     mut stream: SendableRecordBatchStream,
-    read: Option<Version>,
+    read: Option<ReadAll>,
 ) -> Result<WriteOutcome, Box<WriteFailure>> {
     let mut writer = TableWriter::open_clustered_or_fail(request, pool, key).await?;
     let found = writer.table.open.version();
-    if let Some(read) = read.filter(|read| *read != found) {
-        let versions = DeltaTableError::VersionMismatch(found.number(), read.number());
+    if let Some(read) = read.filter(|read| read.version != found) {
+        let read = read.version.number();
         let error = Error::Conflict {
             dataset: writer.request.contract.name().clone(),
-            read: read.number(),
-            source: Box::new(versions),
+            read,
+            source: Box::new(DeltaTableError::VersionMismatch(found.number(), read)),
         };
         return Err(Box::new(Box::pin(writer.fail(error)).await));
     }
@@ -794,6 +809,16 @@ pub(crate) async fn write_rows(
         if let Err(error) = pushed {
             return Err(Box::new(Box::pin(writer.fail(error)).await));
         }
+    }
+    let lost = read.and_then(|read| Some((read.version, read.rows? as u64)));
+    if let Some((version, wanted)) = lost.filter(|(_, wanted)| *wanted != writer.rows) {
+        let error = Error::RowsLost {
+            dataset: writer.request.contract.name().clone(),
+            version,
+            wanted,
+            found: writer.rows,
+        };
+        return Err(Box::new(Box::pin(writer.fail(error)).await));
     }
     Box::pin(writer.finish()).await
 }

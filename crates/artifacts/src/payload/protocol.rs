@@ -46,7 +46,8 @@ pub struct EnablementV1 {
     pub protocol_after: ProtocolV1,
     /// The properties that were set in the same commit.
     pub properties_set: BTreeMap<String, String>,
-    /// The version whose commit brought the new features and properties; absent when there are none.
+    /// The version whose commit brought the new features and properties, though the end of append-only may be one version
+    /// earlier; absent when there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit_version: Option<u64>,
 }

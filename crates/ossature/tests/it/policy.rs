@@ -396,6 +396,45 @@ fn what_the_tables_that_are_there_cannot_become_is_told_before_the_run_begins()
     Ok(())
 }
 
+/// What is wrong in one way hides nothing that is wrong in another.
+#[test]
+fn everything_that_is_wrong_with_a_file_is_told_at_once() -> Result<(), Failure> {
+    let (lake, tree) = (Lake::new()?, tree()?);
+    let file = File::new(
+        r#"
+        [defaults]
+        constraints = { everywhere = "nowhere" }
+        [tables."cpg.calls"]
+        rows_per_file = 5
+        cluster_by = ["node_id", "status"]
+        [tables."cpg.cpg_nodes"]
+        cluster_by = ["node_id", "name"]
+        [tables."cpg.cpg_edges"]
+        constraints = { absent = "nope > 1" }
+        [tables."cpg.nothing"]
+        [queries.broken]
+        sql = "SELECT nothing FROM cpg.calls"
+        [queries.callers]
+        sql = "SELECT 1"
+        "#,
+    )?;
+    let words = [
+        ":3:27: defaults.constraints.everywhere: found `nowhere`",
+        "tables)",
+        ":5:9: tables.\"cpg.calls\".rows_per_file: found key",
+        ":8:9: tables.\"cpg.cpg_nodes\".cluster_by: `cpg.cpg_nodes` has a declared order",
+        ":10:27: tables.\"cpg.cpg_edges\".constraints.absent: found `nope > 1`",
+        ":11:9: tables.\"cpg.nothing\": found table",
+        ":13:9: queries.broken.sql: found a query that cannot be planned",
+    ];
+    check_refused(file.build(&lake, &tree), 2, &words)?;
+    // It may be a consequence of what was misspelt beside it.
+    let said = ossature(file.build(&lake, &tree))?.stderr;
+    assert!(!said.contains("\"cpg.calls\".cluster_by"), "{said}");
+    assert!(!lake.path().exists());
+    Ok(())
+}
+
 #[test]
 fn a_build_warns_of_what_may_not_be_meant() -> Result<(), Failure> {
     let (lake, tree) = (Lake::new()?, tree()?);
@@ -442,10 +481,9 @@ fn constraints_that_cannot_be_evaluated_are_all_told_before_anything_is_made() -
         "#,
     )?;
     let words = [
-        "constraint_unusable",
-        "`absent`",
-        "`number`",
-        "`cpg.cpg_nodes`: constraint `broken`",
+        ":3:26: tables.\"cpg.calls\".constraints.absent: found `nope > 1`, which cannot be evaluated",
+        ":3:47: tables.\"cpg.calls\".constraints.number: found `node_id + 1`",
+        ":5:26: tables.\"cpg.cpg_nodes\".constraints.broken: found `node_id >`",
     ];
     check_refused(file.build(&lake, &tree), 3, &words)?;
     check_refused(file.arguments(&["policy"]), 3, &words)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ossature_artifacts::{ArtifactTable, RunCompletion, RunLedger};
+use ossature_artifacts::{ArtifactTable, CacheStatusV1, RunCompletion, RunLedger};
 use ossature_delta_policy::{PolicyOverrides, TablePolicy, resolve};
 use ossature_schema_spec::{ColumnName, ColumnSpec, ColumnType, DatasetName, DatasetSpecBuilder};
 use ossature_view_graph::View;
@@ -204,7 +204,7 @@ async fn a_clustered_view_is_written_and_replayed() {
     let sql = "SELECT id, -id AS other FROM extract.things";
     let view = View::table(builder.build().unwrap(), sql);
     let graph = ViewGraph::try_new([dataset("extract.things", &[])], [view]).unwrap();
-    let request = RunRequest {
+    let request = |run_id: &str| RunRequest {
         versions: versions("1"),
         policy: |dataset| {
             let columns = ["id", "other"].map(|name| ColumnName::try_new(name).unwrap());
@@ -213,19 +213,24 @@ async fn a_clustered_view_is_written_and_replayed() {
                 _ => TablePolicy::default(),
             }
         },
-        ..fixture::request(&lake, "first", graph.clone())
+        ..fixture::request(&lake, run_id, graph.clone())
     };
-    request.check_tables().await.unwrap();
-    let mut run = Run::begin(request).await.unwrap();
-    let mut sources = run.source_writers().await.unwrap();
+    request("first").check_tables().await.unwrap();
     let name = DatasetName::try_new("extract.things").unwrap();
-    sources
-        .push(&name, &fixture::rows([1, 2, 4]))
-        .await
-        .unwrap();
-    run.finish_sources(sources).await.unwrap();
-    run.compute_views().await.unwrap();
-    run.publish(2, None, None).await.unwrap();
+    for (run_id, status) in [
+        ("first", CacheStatusV1::Miss),
+        ("again", CacheStatusV1::Hit),
+    ] {
+        let mut run = Run::begin(request(run_id)).await.unwrap();
+        let mut sources = run.source_writers().await.unwrap();
+        let rows = fixture::rows([1, 2, 4]);
+        sources.push(&name, &rows).await.unwrap();
+        run.finish_sources(sources).await.unwrap();
+        run.compute_views().await.unwrap();
+        let found: Vec<_> = run.decisions().iter().map(|it| it.status).collect();
+        assert_eq!(found, [status], "{run_id}");
+        run.publish(2, None, None).await.unwrap();
+    }
     assert_eq!(
         replayed(&lake, graph, "1").await,
         ("Same".to_owned(), false)

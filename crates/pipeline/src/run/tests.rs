@@ -8,8 +8,8 @@ use ossature_delta_policy::{ColumnMapping, Override, PolicyOverrides};
 use tempfile::TempDir;
 
 use super::*;
-use crate::PublishedRun;
 use crate::fixture::{self, dataset, rows};
+use crate::{PublishedRun, UpkeepRequest, keep_up};
 
 /// A run with one source that has been written, and its lake.
 struct Filled {
@@ -256,4 +256,41 @@ async fn what_is_refused_of_a_table_is_recorded() {
             .await,
         1
     );
+}
+
+/// A checkpoint cannot be put where a folder is.
+#[tokio::test]
+async fn an_upkeep_that_fails_is_recorded() {
+    let mut filled = Filled::new().await;
+    filled.run.publish(2, None, None).await.unwrap();
+    let log = filled.folder.path().join("extract/things/_delta_log");
+    fs::create_dir_all(log.join("00000000000000000001.checkpoint.parquet/inside")).unwrap();
+    let request = UpkeepRequest {
+        lake: filled.lake.clone(),
+        graph: ViewGraph::try_new([dataset("extract.things")], []).unwrap(),
+        consumers: ConsumerIndex::default(),
+        policy: |_| TablePolicy::default().checkpoint_commits_interval(1.try_into().unwrap()),
+        overrides: LakeOverrides::default(),
+        maintenance_id: "upkeep".to_owned(),
+        at_unix_ms: 3,
+        threads: std::num::NonZeroUsize::MIN,
+        is_dry_run: true,
+    };
+    let planned = Box::pin(keep_up(&request)).await.unwrap();
+    assert_eq!(
+        (
+            planned.failures.len(),
+            filled.rows_of("write_failures").await
+        ),
+        (0, 0)
+    );
+    let request = UpkeepRequest {
+        is_dry_run: false,
+        ..request
+    };
+    let done = Box::pin(keep_up(&request)).await.unwrap();
+    assert_eq!(done.failures.len(), 1);
+    let recorded =
+        "write_failures WHERE run_id = 'upkeep' AND dataset = 'extract.things' AND version = 1";
+    assert_eq!(filled.rows_of(recorded).await, 1);
 }
