@@ -308,6 +308,50 @@ async fn appended_rows_are_clustered_with_the_others_by_upkeep() -> Result<(), F
     Ok(())
 }
 
+/// What is written anew replaces all that is there, so all of it has to have been read.
+#[tokio::test]
+async fn a_table_that_is_not_read_in_full_is_not_clustered_anew() -> Result<(), Failure> {
+    let contract = DatasetSpec::builder("cpg.places", "")
+        .column(ColumnSpec::required("across", ColumnType::Int64)?)
+        .column(ColumnSpec::required("along", ColumnType::Utf8)?)
+        .build()?;
+    let columns = vec![
+        ColumnName::try_new("across")?,
+        ColumnName::try_new("along")?,
+    ];
+    let policy = TablePolicy::default()
+        .cluster_by(columns)
+        .compaction(Compaction::Auto { small_files_max: 1 });
+    let lake = TemporaryLake::try_new()?;
+    let nothing = PolicyOverrides::none();
+    let asked = || -> Result<WriteRequest, Failure> {
+        Ok(WriteRequest {
+            policy: resolve(&nothing, &nothing, &contract, &policy, &[])?,
+            ..request(&lake.lake, &contract, 1000, WriteMode::Append)?
+        })
+    };
+    let session = session(1, 64 << 20, &places()?)?;
+    for part in 0..2 {
+        let sql = format!("SELECT along, across FROM shuffled WHERE across % 2 = {part}");
+        write_sql(asked()?, &session, 1, &sql).await?;
+    }
+    // A log that tells of more rows than its file has.
+    let log = lake.location("cpg.places")?.to_string() + "_delta_log/00000000000000000002.json";
+    let told = std::fs::read_to_string(&log)?;
+    std::fs::write(&log, told.replace(r#"numRecords\":"#, r#"numRecords\":1"#))?;
+    let request = MaintenanceRequest {
+        write: asked()?,
+        pinned: BTreeSet::new(),
+        is_dry_run: false,
+    };
+    let done = maintain(&request, &EncodePool::try_new(NonZeroUsize::MIN)?).await;
+    let failure = done.failure.ok_or("rows were lost")?;
+    assert_eq!((failure.code(), failure.version.number()), ("rows_lost", 2));
+    let open = open_table(&lake.location("cpg.places")?, None).await?;
+    assert_eq!(open.version().number(), 2);
+    Ok(())
+}
+
 /// Rows without an order, or with partitions, come in one sequence, whatever the session.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn plans_without_an_order_give_equal_files_too() -> Result<(), Failure> {

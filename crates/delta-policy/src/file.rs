@@ -96,9 +96,9 @@ pub enum PolicyFileProblem {
     /// A constraint is none over the columns of a table.
     #[error("{reason}{}", of_tables(tables))]
     Constraint {
-        /// The tables for which it is refused, for the same reason.
+        /// The tables for which it is refused.
         tables: Vec<DatasetName>,
-        /// What is wrong with it, in one line.
+        /// What is wrong with it for the first of them, in one line.
         reason: String,
     },
     /// No table can be kept like that.
@@ -360,8 +360,8 @@ impl PolicyFile {
 
     /// Refuses constraints of the file: of a table, by name, and for a reason.
     ///
-    /// **Errors**: all of them, each at its place, and once where several tables refuse it for one reason; none where there
-    /// are no reasons.
+    /// **Errors**: all of them, each at its place; of one that several tables refuse, the reason of the first. None where there are
+    /// no reasons.
     pub fn refuse_constraints(
         &self,
         reasons: impl IntoIterator<Item = (DatasetName, String, String)>,
@@ -370,10 +370,7 @@ impl PolicyFile {
         for (dataset, name, reason) in reasons {
             let (place, path, _) = self.place(&dataset, &[CONSTRAINTS.to_owned(), name]);
             let told = errors.iter_mut().find_map(|told| match &mut told.problem {
-                PolicyFileProblem::Constraint {
-                    tables,
-                    reason: other,
-                } if told.place == place && *other == reason => Some(tables),
+                PolicyFileProblem::Constraint { tables, .. } if told.place == place => Some(tables),
                 _ => None,
             });
             if let Some(tables) = told {

@@ -419,12 +419,12 @@ fn everything_that_is_wrong_with_a_file_is_told_at_once() -> Result<(), Failure>
         "#,
     )?;
     let words = [
-        ":3:27: defaults.constraints.everywhere: found `nowhere`",
-        "tables)",
+        ":3:25: defaults.constraints.everywhere: found `nowhere`",
+        "(26 tables)",
         ":5:9: tables.\"cpg.calls\".rows_per_file: found key",
         ":8:9: tables.\"cpg.cpg_nodes\".cluster_by: `cpg.cpg_nodes` has a declared order",
-        ":10:27: tables.\"cpg.cpg_edges\".constraints.absent: found `nope > 1`",
-        ":11:9: tables.\"cpg.nothing\": found table",
+        ":10:25: tables.\"cpg.cpg_edges\".constraints.absent: found `nope > 1`",
+        ":11:17: tables.\"cpg.nothing\": found table",
         ":13:9: queries.broken.sql: found a query that cannot be planned",
     ];
     check_refused(file.build(&lake, &tree), 2, &words)?;
@@ -481,9 +481,9 @@ fn constraints_that_cannot_be_evaluated_are_all_told_before_anything_is_made() -
         "#,
     )?;
     let words = [
-        ":3:26: tables.\"cpg.calls\".constraints.absent: found `nope > 1`, which cannot be evaluated",
-        ":3:47: tables.\"cpg.calls\".constraints.number: found `node_id + 1`",
-        ":5:26: tables.\"cpg.cpg_nodes\".constraints.broken: found `node_id >`",
+        ":3:25: tables.\"cpg.calls\".constraints.absent: found `nope > 1`, which cannot be evaluated",
+        ":3:46: tables.\"cpg.calls\".constraints.number: found `node_id + 1`",
+        ":5:25: tables.\"cpg.cpg_nodes\".constraints.broken: found `node_id >`",
     ];
     check_refused(file.build(&lake, &tree), 3, &words)?;
     check_refused(file.arguments(&["policy"]), 3, &words)?;
