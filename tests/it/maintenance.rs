@@ -269,3 +269,32 @@ async fn tables_that_are_ordered_by_their_partitions_alone_are_compacted() -> Re
     assert_eq!((compacted.rows, compacted.files_added), (2, 1));
     Ok(())
 }
+
+/// What others have put beside a table that we do not know is not ours to delete, nor to leave out of a checkpoint.
+#[tokio::test]
+async fn a_table_that_is_not_written_is_not_kept_up() -> Result<(), Failure> {
+    let lake = TemporaryLake::try_new()?;
+    let contract = things("cpg.things")?;
+    let folder = lake.location("cpg.things")?.to_string();
+    let folder = Path::new(&folder);
+    for ids in [0..300, 50..350] {
+        let overwrite = request(&lake.lake, &contract, 100, WriteMode::Overwrite)?;
+        write(overwrite, 1, [rows(ids)?]).await?;
+    }
+    age(folder)?;
+    let protocol = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":7,"writerFeatures":["unheardOf"]}}"#;
+    std::fs::write(
+        folder.join("_delta_log/00000000000000000003.json"),
+        protocol,
+    )?;
+    let before = files_below(folder, folder)?;
+    let policy = TablePolicy::default()
+        .vacuum(Vacuum::After(Retention::try_days(7)?))
+        .checkpoint_commits_interval(1.try_into()?);
+    for is_dry_run in [true, false] {
+        let refused = kept_up(&lake, &policy, &[], is_dry_run).await.err();
+        assert_eq!(refused.as_ref().and_then(code_of), Some("protocol_refused"));
+        assert_eq!(files_below(folder, folder)?, before);
+    }
+    Ok(())
+}

@@ -20,7 +20,8 @@ use ossature_tests::{
     Failure, TemporaryLake, code_of, files_below, request, rows, things, write, write_foreign,
 };
 use ossature_write_pipeline::{
-    EncodePool, MaintenanceRequest, WriteMode, WriteOutcome, WriteRequest, maintain, write_plan,
+    EncodePool, MaintenanceOutcome, MaintenanceRequest, WriteMode, WriteOutcome, WriteRequest,
+    maintain, write_plan,
 };
 use serde_json::Value;
 
@@ -179,41 +180,48 @@ async fn files_with(
     Ok((with, all))
 }
 
-#[tokio::test]
-async fn clustering_by_ranks_skips_files_by_both_columns() -> Result<(), Failure> {
+/// A write of [`places`] that are clustered by both columns, in files of at most `rows_per_file` rows.
+fn clustered(
+    lake: &TemporaryLake,
+    policy: TablePolicy,
+    rows_per_file: u64,
+    mode: WriteMode,
+) -> Result<WriteRequest, Failure> {
     let contract = DatasetSpec::builder("cpg.places", "")
         .column(ColumnSpec::required("across", ColumnType::Int64)?)
         .column(ColumnSpec::required("along", ColumnType::Utf8)?)
         .build()?;
-    let columns = ["across", "along"].map(ColumnName::try_new);
-    let [across, along] = columns;
-    let columns = vec![across?, along?];
-    let policy = TablePolicy::default()
-        .rows_per_file_max(
-            NonZeroUsize::new(1000)
-                .unwrap_or(NonZeroUsize::MIN)
-                .try_into()?,
-        )
+    let columns = vec![
+        ColumnName::try_new("across")?,
+        ColumnName::try_new("along")?,
+    ];
+    let policy = policy
+        .rows_per_file_max(rows_per_file.try_into()?)
         .cluster_by(columns.clone())
         .statistics(StatsPolicy::Explicit(columns));
     let nothing = PolicyOverrides::none();
+    Ok(WriteRequest {
+        policy: resolve(&nothing, &nothing, &contract, &policy, &[])?,
+        ..request(&lake.lake, &contract, rows_per_file, mode)?
+    })
+}
+
+const ALL_PLACES: &str = "SELECT along, across FROM shuffled";
+
+#[tokio::test]
+async fn clustering_by_ranks_skips_files_by_both_columns() -> Result<(), Failure> {
     let mut seen = Vec::new();
     for threads in [1, 3] {
         let lake = TemporaryLake::try_new()?;
-        let asked = |mode| -> Result<WriteRequest, Failure> {
-            Ok(WriteRequest {
-                policy: resolve(&nothing, &nothing, &contract, &policy, &[])?,
-                ..request(&lake.lake, &contract, 1000, mode)?
-            })
-        };
+        let asked = |mode| clustered(&lake, TablePolicy::default(), 1000, mode);
         let session = session(threads, 64 << 20, &places()?)?;
-        let sql = "SELECT along, across FROM shuffled";
-        write_sql(asked(WriteMode::Overwrite)?, &session, threads, sql).await?;
+        let overwrite = asked(WriteMode::Overwrite)?;
+        write_sql(overwrite, &session, threads, ALL_PLACES).await?;
         let (with, all) = files_with(&lake, "across", &5000.into()).await?;
         assert!(with * 4 <= all, "{with} of {all} files by the number");
         let (with, all) = files_with(&lake, "along", &"src/package/module/45000".into()).await?;
         assert!(with * 4 <= all, "{with} of {all} files by the text");
-        let again = write_sql(asked(WriteMode::Overwrite)?, &session, 1, sql).await?;
+        let again = write_sql(asked(WriteMode::Overwrite)?, &session, 1, ALL_PLACES).await?;
         assert_eq!(again.version.number(), 1);
         seen.push(files_of(&lake)?);
         // It is no order, and rows do not go between.
@@ -228,79 +236,56 @@ async fn clustering_by_ranks_skips_files_by_both_columns() -> Result<(), Failure
     Ok(())
 }
 
+/// The upkeep of a table that is written so.
+async fn maintained(write: WriteRequest, is_dry_run: bool) -> Result<MaintenanceOutcome, Failure> {
+    let request = MaintenanceRequest {
+        write,
+        pinned: BTreeSet::new(),
+        is_dry_run,
+    };
+    Ok(maintain(&request, &EncodePool::try_new(NonZeroUsize::MIN)?).await)
+}
+
 /// Rows that were appended lie by themselves until all are clustered anew, and no reader of changes sees it.
 #[tokio::test]
 async fn appended_rows_are_clustered_with_the_others_by_upkeep() -> Result<(), Failure> {
-    let contract = DatasetSpec::builder("cpg.places", "")
-        .column(ColumnSpec::required("across", ColumnType::Int64)?)
-        .column(ColumnSpec::required("along", ColumnType::Utf8)?)
-        .build()?;
-    let columns = vec![
-        ColumnName::try_new("across")?,
-        ColumnName::try_new("along")?,
-    ];
-    let policy = TablePolicy::default()
-        .rows_per_file_max(8000.try_into()?)
-        .cluster_by(columns.clone())
-        .compaction(Compaction::Auto { small_files_max: 3 })
-        .statistics(StatsPolicy::Explicit(columns));
-    let constrained = policy.clone().constraints([("none", "across < 0")]);
-    let nothing = PolicyOverrides::none();
-    let asked = |lake: &TemporaryLake, mode| -> Result<WriteRequest, Failure> {
-        Ok(WriteRequest {
-            policy: resolve(&nothing, &nothing, &contract, &policy, &[])?,
-            ..request(&lake.lake, &contract, 1000, mode)?
-        })
-    };
+    let policy = TablePolicy::default().compaction(Compaction::Auto { small_files_max: 3 });
+    let asked = |lake: &TemporaryLake, mode| clustered(lake, policy.clone(), 8000, mode);
     let (lake, fresh) = (TemporaryLake::try_new()?, TemporaryLake::try_new()?);
     let session = session(2, 64 << 20, &places()?)?;
-    let all = "SELECT along, across FROM shuffled";
     let wanted = asked(&fresh, WriteMode::Overwrite)?;
-    let wanted = write_sql(wanted, &session, 2, all).await?;
+    let wanted = write_sql(wanted, &session, 2, ALL_PLACES).await?;
     for part in 0..16 {
-        let sql = format!("{all} WHERE across % 16 = {part}");
+        let sql = format!("{ALL_PLACES} WHERE across % 16 = {part}");
         let part = asked(&lake, WriteMode::Append)?;
         write_sql(part, &session, 2, &sql).await?;
     }
-    let maintained = |is_dry_run| {
-        let asked = asked(&lake, WriteMode::Overwrite);
-        // What is asked of new rows does not keep those that are there from being moved.
-        let policy = resolve(&nothing, &nothing, &contract, &constrained, &[]);
-        async move {
-            let request = MaintenanceRequest {
-                write: WriteRequest {
-                    policy: policy?,
-                    ..asked?
-                },
-                pinned: BTreeSet::new(),
-                is_dry_run,
-            };
-            let done = maintain(&request, &EncodePool::try_new(NonZeroUsize::MIN)?).await;
-            let compaction = done.facts.into_iter().next();
-            match done.failure {
-                Some(failure) => Err(Failure::from(failure)),
-                None => Ok(compaction.ok_or("a compaction comes first")?),
-            }
-        }
-    };
-    assert!(maintained(true).await?.is_done);
-    let done = maintained(false).await?;
-    assert_eq!((done.is_done, done.version.number()), (true, 17));
+    // What is asked of new rows does not keep those that are there from being moved.
+    let constrained = policy.clone().constraints([("none", "across < 0")]);
+    let kept = || clustered(&lake, constrained.clone(), 8000, WriteMode::Overwrite);
+    assert!(maintained(kept()?, true).await?.facts[0].is_done);
+    let done = maintained(kept()?, false).await?;
+    assert!(done.failure.is_none());
+    let compaction = &done.facts[0];
+    assert_eq!(
+        (compaction.is_done, compaction.version.number()),
+        (true, 17)
+    );
+    assert_eq!(compaction.files_added, wanted.files);
     let open = open_table(&lake.location("cpg.places")?, None).await?;
     assert_eq!(open.commit().content, Some(wanted.content));
-    assert_eq!(done.files_added, wanted.files);
     let log = lake.location("cpg.places")?.to_string() + "_delta_log/00000000000000000017.json";
     let log = std::fs::read_to_string(log)?;
     assert!(log.contains(r#""dataChange":false"#) && !log.contains(r#""dataChange":true"#));
-    let again = maintained(false).await?;
+    let again = maintained(kept()?, false).await?;
+    let reason = &again.facts[0].reason;
     assert!(
-        !again.is_done && again.reason.contains("were clustered"),
-        "{}",
-        again.reason
+        !again.facts[0].is_done && reason.contains("were clustered"),
+        "{reason}"
     );
     // Whoever brings rows changes them.
     let compact = asked(&lake, WriteMode::Compact)?;
-    let refused = write_sql(compact, &session, 1, all).await.err();
+    let refused = write_sql(compact, &session, 1, ALL_PLACES).await.err();
     assert_eq!(
         refused.as_ref().and_then(code_of),
         Some("rows_for_compaction")
@@ -311,40 +296,19 @@ async fn appended_rows_are_clustered_with_the_others_by_upkeep() -> Result<(), F
 /// What is written anew replaces all that is there, so all of it has to have been read.
 #[tokio::test]
 async fn a_table_that_is_not_read_in_full_is_not_clustered_anew() -> Result<(), Failure> {
-    let contract = DatasetSpec::builder("cpg.places", "")
-        .column(ColumnSpec::required("across", ColumnType::Int64)?)
-        .column(ColumnSpec::required("along", ColumnType::Utf8)?)
-        .build()?;
-    let columns = vec![
-        ColumnName::try_new("across")?,
-        ColumnName::try_new("along")?,
-    ];
-    let policy = TablePolicy::default()
-        .cluster_by(columns)
-        .compaction(Compaction::Auto { small_files_max: 1 });
     let lake = TemporaryLake::try_new()?;
-    let nothing = PolicyOverrides::none();
-    let asked = || -> Result<WriteRequest, Failure> {
-        Ok(WriteRequest {
-            policy: resolve(&nothing, &nothing, &contract, &policy, &[])?,
-            ..request(&lake.lake, &contract, 1000, WriteMode::Append)?
-        })
-    };
+    let policy = TablePolicy::default().compaction(Compaction::Auto { small_files_max: 1 });
+    let asked = || clustered(&lake, policy.clone(), 1 << 20, WriteMode::Append);
     let session = session(1, 64 << 20, &places()?)?;
     for part in 0..2 {
-        let sql = format!("SELECT along, across FROM shuffled WHERE across % 2 = {part}");
+        let sql = format!("{ALL_PLACES} WHERE across % 2 = {part}");
         write_sql(asked()?, &session, 1, &sql).await?;
     }
     // A log that tells of more rows than its file has.
     let log = lake.location("cpg.places")?.to_string() + "_delta_log/00000000000000000002.json";
     let told = std::fs::read_to_string(&log)?;
     std::fs::write(&log, told.replace(r#"numRecords\":"#, r#"numRecords\":1"#))?;
-    let request = MaintenanceRequest {
-        write: asked()?,
-        pinned: BTreeSet::new(),
-        is_dry_run: false,
-    };
-    let done = maintain(&request, &EncodePool::try_new(NonZeroUsize::MIN)?).await;
+    let done = maintained(asked()?, false).await?;
     let failure = done.failure.ok_or("rows were lost")?;
     assert_eq!((failure.code(), failure.version.number()), ("rows_lost", 2));
     let open = open_table(&lake.location("cpg.places")?, None).await?;

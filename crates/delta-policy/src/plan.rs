@@ -258,11 +258,18 @@ fn check_constraints(table: &TableState, policy: &ResolvedPolicy) -> Vec<Error> 
     table
         .constraints()
         .filter_map(|(name, found)| {
-            let wanted = persisted.get(name).filter(|wanted| *wanted != found)?;
+            let is_named = |other: &&String| other.eq_ignore_ascii_case(name);
+            let other = persisted.keys().find(is_named)?;
+            let wanted = persisted.get(other)?;
+            if other == name && wanted == found {
+                return None;
+            }
+            // As it stands between the quotes of the message.
+            let named = format!("{wanted}` by the name `{other}");
             Some(Error::ConstraintPersisted {
                 name: name.to_owned(),
                 found: found.to_owned(),
-                wanted: wanted.clone(),
+                wanted: if other == name { wanted.clone() } else { named },
             })
         })
         .collect()

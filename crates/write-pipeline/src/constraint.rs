@@ -7,8 +7,10 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{DataType, SchemaRef};
+use datafusion::common::tree_node::TreeNode as _;
 use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::execution::SessionStateBuilder;
+use datafusion::logical_expr::{Expr, Volatility};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::utils::collect_columns;
@@ -226,7 +228,13 @@ fn parse(
 ) -> Result<Arc<dyn PhysicalExpr>, String> {
     let describe = |error: datafusion::error::DataFusionError| error.strip_backtrace();
     let expression = session.parse_sql_expr(text, columns).map_err(describe)?;
-    if expression.is_volatile() {
+    // What was true of a row when it was written has to stay so: neither chance nor the clock has a say.
+    let is_fixed = |expression: &Expr| match expression {
+        Expr::ScalarFunction(call) => call.func.signature().volatility == Volatility::Immutable,
+        _ => true,
+    };
+    let is_free = expression.exists(|inner| Ok(!is_fixed(inner)));
+    if expression.is_volatile() || is_free.map_err(describe)? {
         return Err("it is not the same every time it is computed".to_owned());
     }
     let physical = session
@@ -288,6 +296,8 @@ mod tests {
             "Id + 1",
             "missing > 0",
             "id > 0",
+            "now() > timestamp '2020-01-01T00:00:00Z'",
+            "current_date() > date '2020-01-01'",
             "random() > 0.5",
             "",
         ] {

@@ -438,6 +438,10 @@ impl Error {
             Self::KeyAcrossPartitions { .. } => Some(
                 "declare the partition columns as part of the key, or replace ranges".to_owned(),
             ),
+            Self::ProtocolRefused { .. } => Some(
+                "leave the table to whoever raised its protocol: build into a new lake, or take the table from a copy"
+                    .to_owned(),
+            ),
             Self::Threads { .. } => Some("ask for fewer threads".to_owned()),
             Self::BrokenOff { .. } => Some("begin the write again".to_owned()),
             Self::Conflict { .. } => {

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::commit::rules;
 use crate::plan::cluster_anew;
+use crate::table::check_writable;
 use crate::{EncodePool, Error, TableWriter, WriteFailure, WriteMode, WriteRequest};
 
 /// One kind of upkeep.
@@ -99,6 +100,8 @@ pub struct MaintenanceOutcome {
 /// A clustered table is compacted by clustering all its rows anew, as they are spread by then; any other by putting the rows of
 /// small files into the files that an overwrite would have put them into.
 ///
+/// A table whose protocol the runtime does not write is left alone: its files and its log may hold what only others know of.
+///
 /// A vacuum deletes files and commits nothing, so that what the last commit claims stays true. Only files are deleted that
 /// no version within the retention and no pinned version has; those that failed writes left behind are among them.
 pub async fn maintain(request: &MaintenanceRequest, pool: &EncodePool) -> MaintenanceOutcome {
@@ -122,7 +125,14 @@ async fn try_maintain(
         let opened = open_table(location, None).await.map_err(Error::from);
         opened.map_err(|error| WriteFailure::before(name.clone(), place.clone(), error))
     };
-    facts.push(compact(request, &open().await?, pool).await?);
+    let table = open().await?;
+    let writable = async {
+        let protocol = table.protocol()?;
+        check_writable(&request.write, table.version(), &protocol)
+    };
+    let refused = |error| WriteFailure::at(name.clone(), place.clone(), table.version(), error);
+    writable.await.map_err(refused)?;
+    facts.push(compact(request, &table, pool).await?);
     let table = open().await?;
     let version = table.version();
     let failed = |error| WriteFailure::at(name.clone(), place.clone(), version, error);

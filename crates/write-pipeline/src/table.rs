@@ -427,19 +427,30 @@ fn check_protocol(
     state: &TableState,
     stored: &Schema,
 ) -> Result<(), Error> {
+    check_writable(request, version, &state.protocol)?;
     let dataset = || request.contract.name().clone();
-    let report = gate_protocol(request, &state.protocol);
-    if !report.is_writable() {
-        return Err(Error::ProtocolRefused {
-            dataset: dataset(),
-            version: Some(version),
-            report: Box::new(report),
-        });
-    }
     if maps_columns(&state.properties) && !keeps_names(stored.fields()) {
         return Err(Error::MappedColumns { dataset: dataset() });
     }
     Ok(())
+}
+
+/// Refuses a protocol that the runtime does not write: whatever is done to such a table, it may lack what somebody else relies
+/// on.
+pub(crate) fn check_writable(
+    request: &WriteRequest,
+    version: Version,
+    protocol: &Protocol,
+) -> Result<(), Error> {
+    let report = gate_protocol(request, protocol);
+    if report.is_writable() {
+        return Ok(());
+    }
+    Err(Error::ProtocolRefused {
+        dataset: request.contract.name().clone(),
+        version: Some(version),
+        report: Box::new(report),
+    })
 }
 
 /// Compares a protocol with what the policy wants and with what the runtime provides.

@@ -10,7 +10,7 @@ use deltalake_core::DeltaTableError;
 use futures::StreamExt;
 use object_store::path::Path;
 use ossature_delta_policy::{EnablementReport, ProtocolReport, ResolvedPolicy};
-use ossature_registry::{SessionSpec, TableLocation, open_dataset};
+use ossature_registry::{SessionSpec, TableLocation, open_dataset, open_table};
 use ossature_schema_spec::{DatasetSpec, Fingerprint, Version};
 use parquet::file::metadata::SortingColumn;
 use tokio::sync::Mutex;
@@ -238,9 +238,16 @@ impl TableWriter {
         key: Option<Arc<ClusterKey>>,
     ) -> Result<Self, Box<WriteFailure>> {
         let dataset = request.contract.name().clone();
-        let location = request.location.to_string();
-        let opened = Box::pin(Self::open_clustered(request, pool, key)).await;
-        opened.map_err(|error| Box::new(WriteFailure::before(dataset, location, error)))
+        let location = request.location.clone();
+        let error = match Box::pin(Self::open_clustered(request, pool, key)).await {
+            Ok(writer) => return Ok(writer),
+            Err(error) => error,
+        };
+        // The version that stands, where there is one that can be read.
+        let open = open_table(&location, None).await;
+        let version = open.map_or(Version::new(0), |open| open.version());
+        let location = location.to_string();
+        Err(WriteFailure::at(dataset, location, version, error).into())
     }
 
     /// Takes the next rows. Waits while all encoders are busy.

@@ -608,6 +608,16 @@ fn persisted_constraints_are_neither_changed_nor_dropped_in_passing() {
             "constraint_persisted: the table keeps constraint `positive` as `node_id > 0`, wanted `node_id >= 0` (constraints are dropped one by one: declare it as it is, or drop it in the table first)"
         ],
     );
+    // Readers of the table may tell names apart by their case, or not.
+    check_change(
+        &state,
+        &TablePolicy::default()
+            .constraints([("Positive", "node_id > 0")])
+            .persist_constraints(true),
+        &expect![
+            "constraint_persisted: the table keeps constraint `positive` as `node_id > 0`, wanted `node_id > 0` by the name `Positive` (constraints are dropped one by one: declare it as it is, or drop it in the table first)"
+        ],
+    );
     check_change(
         &state,
         &constrained.clone().persist_constraints(false),

@@ -218,7 +218,10 @@ async fn what_is_refused_of_a_table_is_recorded() {
         ..LakeOverrides::default()
     };
     let failure = Box::pin(refused("mapped", overrides)).await;
-    assert_eq!(failure.code, "policy_refused");
+    assert_eq!(
+        (failure.code.as_str(), failure.version),
+        ("policy_refused", 1)
+    );
     assert_eq!(failure.protocol, None);
     let features: Vec<_> = failure
         .refused_features
