@@ -205,7 +205,8 @@ impl TableChange {
 /// **Determinism**: a function of its arguments only.
 /// **Errors**: those of [`plan_features`], [`Error::CannotDisable`] for a feature that the policy does not want and that
 /// cannot be switched off, and [`Error::ConstraintPersisted`] for a constraint that the table keeps with another
-/// expression. Constraints that only the table has stay in it.
+/// expression, and [`Error::ConstraintInvalid`] for one that it keeps under another spelling. Constraints that only the table has
+/// stay in it.
 pub fn plan_change(current: &TableState, policy: &ResolvedPolicy) -> Result<TableChange, Errors> {
     let request = policy.feature_request();
     let mut errors = check_permanent(current, &request);
@@ -260,16 +261,19 @@ fn check_constraints(table: &TableState, policy: &ResolvedPolicy) -> Vec<Error> 
         .filter_map(|(name, found)| {
             let is_named = |other: &&String| other.eq_ignore_ascii_case(name);
             let other = persisted.keys().find(is_named)?;
-            let wanted = persisted.get(other)?;
-            if other == name && wanted == found {
-                return None;
+            if other != name {
+                // Somebody else may have put both there.
+                let is_there = table.constraints().any(|(known, _)| known == other);
+                return (!is_there).then(|| Error::ConstraintInvalid {
+                    name: other.clone(),
+                    reason: "the table keeps one that has that name, but for the case of letters",
+                });
             }
-            // As it stands between the quotes of the message.
-            let named = format!("{wanted}` by the name `{other}");
+            let wanted = persisted.get(name).filter(|wanted| *wanted != found)?;
             Some(Error::ConstraintPersisted {
                 name: name.to_owned(),
                 found: found.to_owned(),
-                wanted: if other == name { wanted.clone() } else { named },
+                wanted: wanted.clone(),
             })
         })
         .collect()

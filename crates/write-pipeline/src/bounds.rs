@@ -1,7 +1,7 @@
 //! The bounds of texts in a column chunk, found in one pass that looks at the beginning of most values.
 //!
-//! The encoder compares every value with both bounds in full. In columns of few different words, which is what many text
-//! columns of a graph are, that took as long as everything else that is done to a value.
+//! The encoder compares every value with both bounds in full, which is what most comparisons of bytes were when edges of a graph
+//! were written: many of their columns are few words over and over.
 
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::file::writer::SerializedFileWriter;
 
 use crate::Error;
+use crate::encode::offset_bytes;
 
 /// What becomes of bounds in the metadata of a chunk: the library decides, asked with the two values alone.
 pub(crate) struct BoundsEncoder {
@@ -101,7 +102,7 @@ impl Bounds {
         self.values += array.len() - array.null_count();
         let ends = match array.nulls().filter(|nulls| nulls.null_count() > 0) {
             None => {
-                self.bytes += ends_between(offsets);
+                self.bytes += offset_bytes(offsets);
                 ends_of(bytes, places)
             }
             Some(nulls) => {
@@ -165,12 +166,6 @@ impl Bounds {
             .map_err(Error::parquet("a file"))?;
         Ok(())
     }
-}
-
-/// Bytes of values without nulls.
-fn ends_between(offsets: &[i32]) -> usize {
-    let ends = offsets.first().zip(offsets.last());
-    ends.map_or(0, |(first, last)| (last - first).unsigned_abs() as usize)
 }
 
 /// Where a value lies.

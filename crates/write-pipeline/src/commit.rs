@@ -134,8 +134,10 @@ pub(crate) async fn commit(plan: CommitPlan<'_>) -> Result<Committed, Error> {
         actions.extend(gone.into_iter().map(Action::Remove));
     }
     let new = files.iter().filter(|file| !live.contains(&file.path));
+    let order = order_inside(&request.contract);
+    let order = Some(order.as_str()).filter(|_| request.policy.cluster_by.value.is_empty());
     let new: Vec<Add> = new
-        .filter_map(|file| add(request, file, moves_rows))
+        .filter_map(|file| add(request, order, file, moves_rows))
         .collect();
     let added = new.len();
     actions.extend(new.into_iter().map(Action::Add));
@@ -351,14 +353,15 @@ fn digest_files<'a>(
     hasher.finish()
 }
 
-/// The action that adds a file which was written; nothing for one that stays.
-fn add(request: &WriteRequest, file: &FileFacts, moves_rows: bool) -> Option<Add> {
-    let WriteRequest {
-        contract, policy, ..
-    } = request;
+/// The action that adds a file which was written, with its rows in an order or without; nothing for one that stays.
+fn add(
+    request: &WriteRequest,
+    order: Option<&str>,
+    file: &FileFacts,
+    moves_rows: bool,
+) -> Option<Add> {
+    let contract = &request.contract;
     let statistics = file.statistics.clone()?;
-    let order = order_inside(contract);
-    let order = Some(order.as_str()).filter(|_| policy.cluster_by.value.is_empty());
     let tags = file_tags(order, file.content, &file.first, &file.last).into_iter();
     Some(Add {
         path: file.path.clone(),

@@ -167,7 +167,8 @@ fn encoded_bytes_max(values: &ArrayRef) -> Option<usize> {
     Some(bytes + VALUE_OVERHEAD_BYTES_MAX * values.len())
 }
 
-fn offset_bytes(offsets: &[i32]) -> usize {
+/// Bytes between the first and the last of these places.
+pub(crate) fn offset_bytes(offsets: &[i32]) -> usize {
     let ends = offsets.first().zip(offsets.last());
     ends.map_or(0, |(first, last)| (last - first).unsigned_abs() as usize)
 }

@@ -231,8 +231,6 @@ pub enum Error {
     ProtocolRefused {
         /// The dataset.
         dataset: DatasetName,
-        /// The version that was found; nothing when the table was to be created.
-        version: Option<Version>,
         /// What was required and found, and everything that is missing.
         report: Box<ProtocolReport>,
     },
@@ -545,18 +543,9 @@ pub struct WriteFailure {
 }
 
 impl WriteFailure {
-    /// A failure before anything was stored.
+    /// A failure before the table was opened.
     pub fn before(dataset: DatasetName, location: String, source: Error) -> Self {
-        let version = match &source {
-            Error::ProtocolRefused { version, .. } => *version,
-            _ => None,
-        };
-        Self::at(
-            dataset,
-            location,
-            version.unwrap_or(Version::new(0)),
-            source,
-        )
+        Self::at(dataset, location, Version::new(0), source)
     }
 
     /// A failure at a version, before anything was stored.

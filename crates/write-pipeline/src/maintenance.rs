@@ -126,12 +126,9 @@ async fn try_maintain(
         opened.map_err(|error| WriteFailure::before(name.clone(), place.clone(), error))
     };
     let table = open().await?;
-    let writable = async {
-        let protocol = table.protocol()?;
-        check_writable(&request.write, table.version(), &protocol)
-    };
     let refused = |error| WriteFailure::at(name.clone(), place.clone(), table.version(), error);
-    writable.await.map_err(refused)?;
+    let protocol = table.protocol().map_err(Error::from).map_err(refused)?;
+    check_writable(&request.write, &protocol).map_err(refused)?;
     facts.push(compact(request, &table, pool).await?);
     let table = open().await?;
     let version = table.version();

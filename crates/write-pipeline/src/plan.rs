@@ -33,14 +33,16 @@ pub async fn write_plan(
 ) -> Result<WriteOutcome, Box<WriteFailure>> {
     let dataset = request.contract.name().clone();
     let location = request.location.to_string();
-    let failed = |error| Box::new(WriteFailure::before(dataset.clone(), location, error));
+    let failed = |dataset, error| Box::new(WriteFailure::before(dataset, location, error));
     if request.mode == WriteMode::Compact {
-        let dataset = dataset.clone();
-        return Err(failed(Error::RowsForCompaction { dataset }));
+        let error = Error::RowsForCompaction {
+            dataset: dataset.clone(),
+        };
+        return Err(failed(dataset, error));
     }
     let (rows, key) = match Box::pin(ordered(&request, state, plan)).await {
         Ok(ordered) => ordered,
-        Err(error) => return Err(failed(error)),
+        Err(error) => return Err(failed(dataset, error)),
     };
     Box::pin(write_rows(request, pool, key, rows, None)).await
 }

@@ -123,7 +123,7 @@ pub async fn check_table(request: &WriteRequest) -> Result<(), Error> {
         Err(ossature_registry::Error::NoTable { .. }) => {
             let wanted = request.policy.feature_request();
             let plan = plan_features(None, &wanted).map_err(Error::Policy)?;
-            judge_protocol(request, None, &plan.report.protocol_after).map(drop)
+            judge_protocol(request, &plan.report.protocol_after).map(drop)
         }
         Err(error) => Err(error.into()),
     }
@@ -218,7 +218,7 @@ async fn judge(request: &WriteRequest, open: &OpenTable) -> Result<Judged, Error
     let snapshot = open.snapshot()?;
     let state = table_state(snapshot);
     let stored = snapshot.snapshot().arrow_schema();
-    check_protocol(request, open.version(), &state, &stored)?;
+    check_protocol(request, &state, &stored)?;
     if !matches!(mode, WriteMode::Append | WriteMode::ErrorIfExists) {
         open.check_removable().await?;
     }
@@ -254,7 +254,7 @@ async fn judge(request: &WriteRequest, open: &OpenTable) -> Result<Judged, Error
     }
     let after = change.protocol.as_ref().unwrap_or(&state.protocol);
     Ok(Judged {
-        protocol: judge_protocol(request, Some(open.version()), after)?,
+        protocol: judge_protocol(request, after)?,
         state,
         schema,
         change,
@@ -264,18 +264,13 @@ async fn judge(request: &WriteRequest, open: &OpenTable) -> Result<Judged, Error
 }
 
 /// Compares the protocol that a table is to have with what is asked for.
-fn judge_protocol(
-    request: &WriteRequest,
-    version: Option<Version>,
-    protocol: &Protocol,
-) -> Result<ProtocolReport, Error> {
+fn judge_protocol(request: &WriteRequest, protocol: &Protocol) -> Result<ProtocolReport, Error> {
     let report = gate_protocol(request, protocol);
     if report.is_compatible() {
         return Ok(report);
     }
     Err(Error::ProtocolRefused {
         dataset: request.contract.name().clone(),
-        version,
         report: Box::new(report),
     })
 }
@@ -423,11 +418,10 @@ fn table_state(snapshot: &DeltaTableState) -> TableState {
 /// Refuses what would fail only when all files are stored, or would give other rows than were written.
 fn check_protocol(
     request: &WriteRequest,
-    version: Version,
     state: &TableState,
     stored: &Schema,
 ) -> Result<(), Error> {
-    check_writable(request, version, &state.protocol)?;
+    check_writable(request, &state.protocol)?;
     let dataset = || request.contract.name().clone();
     if maps_columns(&state.properties) && !keeps_names(stored.fields()) {
         return Err(Error::MappedColumns { dataset: dataset() });
@@ -437,18 +431,13 @@ fn check_protocol(
 
 /// Refuses a protocol that the runtime does not write: whatever is done to such a table, it may lack what somebody else relies
 /// on.
-pub(crate) fn check_writable(
-    request: &WriteRequest,
-    version: Version,
-    protocol: &Protocol,
-) -> Result<(), Error> {
+pub(crate) fn check_writable(request: &WriteRequest, protocol: &Protocol) -> Result<(), Error> {
     let report = gate_protocol(request, protocol);
     if report.is_writable() {
         return Ok(());
     }
     Err(Error::ProtocolRefused {
         dataset: request.contract.name().clone(),
-        version: Some(version),
         report: Box::new(report),
     })
 }

@@ -615,7 +615,7 @@ fn persisted_constraints_are_neither_changed_nor_dropped_in_passing() {
             .constraints([("Positive", "node_id > 0")])
             .persist_constraints(true),
         &expect![
-            "constraint_persisted: the table keeps constraint `positive` as `node_id > 0`, wanted `node_id > 0` by the name `Positive` (constraints are dropped one by one: declare it as it is, or drop it in the table first)"
+            "constraint_invalid: constraint `Positive` is refused: the table keeps one that has that name, but for the case of letters"
         ],
     );
     check_change(
